@@ -1,0 +1,8 @@
+//! The city as differential dataflow operators.
+pub mod model;
+/// Engine time: milliseconds since the Unix epoch, rounded up to the tick.
+pub type Time = u64;
+/// Multiplicity of a change.
+pub type Diff = isize;
+/// A collection of rows that changes with time.
+pub type Rows<'s, D> = differential_dataflow::VecCollection<'s, Time, D, Diff>;

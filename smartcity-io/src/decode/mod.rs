@@ -1,0 +1,1 @@
+//! Decoders: from the bytes of a message to a typed reading.

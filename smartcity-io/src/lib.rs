@@ -1,0 +1,5 @@
+//! Pluggable sources and sinks around the smartcity dataflow, the city's files, and the driver that runs it all.
+
+pub mod city;
+pub mod decode;
+pub mod source;

@@ -1,5 +1,13 @@
 //! The city as differential dataflow operators.
+pub mod city;
 pub mod model;
+pub mod operators;
+mod settings;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod view;
+
+pub use settings::Settings;
 /// Engine time: milliseconds since the Unix epoch, rounded up to the tick.
 pub type Time = u64;
 /// Multiplicity of a change.

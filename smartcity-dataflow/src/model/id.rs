@@ -108,12 +108,20 @@ impl Name {
 
 /// A dictionary of ids; a clone is cheap and stays as it was.
 #[derive(Clone, Debug, Default)]
-pub struct Names(OrdMap<Id, Arc<str>>);
+pub struct Names {
+    texts: OrdMap<Id, Arc<str>>,
+    otherwise: OrdMap<Id, Arc<str>>,
+}
 
 impl Names {
     /// The text of `id`, if it is known.
     pub fn text(&self, id: Id) -> Option<&Arc<str>> {
-        self.0.get(&id)
+        self.texts.get(&id).or_else(|| self.otherwise.get(&id))
+    }
+
+    /// This dictionary, and `other` for what it does not know.
+    pub fn or(self, other: Self) -> Self {
+        Self { texts: self.texts, otherwise: other.texts }
     }
 
     /// Runs `write` with this dictionary in scope: every [`Id`] written in it reads as its text.
@@ -138,14 +146,14 @@ impl Names {
 }
 
 impl From<OrdMap<Id, Arc<str>>> for Names {
-    fn from(map: OrdMap<Id, Arc<str>>) -> Self {
-        Self(map)
+    fn from(texts: OrdMap<Id, Arc<str>>) -> Self {
+        Self { texts, otherwise: OrdMap::new() }
     }
 }
 
 impl FromIterator<Name> for Names {
     fn from_iter<I: IntoIterator<Item = Name>>(names: I) -> Self {
-        Self(names.into_iter().map(|name| (name.id, name.text)).collect())
+        Self::from(names.into_iter().map(|name| (name.id, name.text)).collect::<OrdMap<_, _>>())
     }
 }
 

@@ -17,7 +17,7 @@ pub use city::{
 pub use geo::{Bounds, Point, Projection, Ring, bearing, distance_mm, length_mm, project};
 pub use id::{Id, Name, Names, Namespace};
 pub use reading::{
-    Body, Camera as CameraReading, Fix, Instant, Kind, Origin, Quantity, Reading, Reason, Rejected, Report,
+    Body, Camera as CameraReading, Fix, Instant, Kind, Origin, Placed, Quantity, Reading, Reason, Rejected, Report,
     ReportStatus, Sensor, Sky, Unit, VehicleDetails, Weather,
 };
 pub use units::{Heading, Kmh, Milli, Millimetres, Millis, Ratio};

@@ -97,6 +97,19 @@ impl Reading {
     }
 }
 
+/// An accepted reading at its place in the city, as the city was when the reading came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Placed {
+    /// The reading. First, so that placed readings sort by event time too.
+    pub reading: Reading,
+    /// The segment a vehicle is on, where one is near enough.
+    pub segment: Option<Id>,
+    /// The named road of that segment.
+    pub road: Option<Id>,
+    /// The zone the reading's place lies in.
+    pub zone: Option<Id>,
+}
+
 /// What a reading says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Body {

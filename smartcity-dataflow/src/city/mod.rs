@@ -1,0 +1,16 @@
+//! What the city asks, one question a file. Each capability is a function from collections to collections, and names the
+//! [`View`](crate::view::View)s it ends in.
+
+pub mod air;
+pub mod congestion;
+pub mod feeds;
+pub mod incidents;
+pub mod network;
+pub mod quarantine;
+pub mod road_weather;
+pub mod sensors;
+pub mod statics;
+pub mod summary;
+pub mod vehicles;
+pub mod weather;
+pub mod zones;

@@ -1,0 +1,86 @@
+//! Messages, each once.
+
+use std::hash::Hash;
+
+use differential_dataflow::ExchangeData;
+use serde::{Deserialize, Serialize};
+
+use super::{Keep, keyed};
+use crate::{Rows, Time};
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Deduplicated<V> {
+    /// The first of its key.
+    Accepted(V),
+    /// One of its key was there before.
+    Duplicate(V),
+    /// Its key is withdrawn.
+    Suppressed(V),
+}
+
+/// Which messages were accepted, each once? The first row of each key, the smallest where several come in one tick; none
+/// once the key is withdrawn, be it before or after the row came.
+///
+/// | time | rows               | output                         |
+/// |-----:|--------------------|--------------------------------|
+/// |    0 | +(k, b), +(k, c)   | +Accepted(b) +Duplicate(c)     |
+/// |    1 | +(k, a)            | +Duplicate(a)                  |
+/// |    2 | +(k, withdrawal)   | -Accepted(b)                   |
+/// |    3 | +(k, b)            | +Suppressed(b)                 |
+///
+/// A key is forgotten at `forget` of its first row (or of the withdrawal), without a retraction; the same id may then come
+/// again. Input is insert-only: a withdrawal is a row of its own, told by `is_withdrawal`.
+pub fn dedup<'s, K, V>(
+    rows: Rows<'s, (K, V)>,
+    is_withdrawal: impl Fn(&V) -> bool + 'static,
+    forget: impl Fn(&V) -> Time + 'static,
+) -> Rows<'s, Deduplicated<V>>
+where
+    K: ExchangeData + Hash,
+    V: ExchangeData,
+{
+    struct Seen<V> {
+        accepted: Option<V>,
+        withdrawn: bool,
+        forget: Time,
+    }
+    impl<V> Default for Seen<V> {
+        fn default() -> Self {
+            Self { accepted: None, withdrawn: false, forget: 0 }
+        }
+    }
+    keyed(rows, "Dedup", move |_, seen: &mut Seen<V>, turn| {
+        let changes = turn.take_changes();
+        if changes.is_empty() {
+            return if seen.forget <= turn.now() { Keep::No } else { Keep::Yes };
+        }
+        let (withdrawals, messages): (Vec<_>, Vec<_>) = changes.into_iter().partition(|(row, _)| is_withdrawal(row));
+        for row in withdrawals.iter().chain(&messages).map(|(row, _)| row) {
+            if forget(row) > seen.forget {
+                seen.forget = forget(row);
+                turn.wake(seen.forget);
+            }
+        }
+        let newly_withdrawn = !withdrawals.is_empty() && !seen.withdrawn;
+        seen.withdrawn |= newly_withdrawn;
+        if newly_withdrawn && let Some(row) = seen.accepted.take() {
+            turn.emit(Deduplicated::Accepted(row), -1);
+        }
+        for (row, mut copies) in messages {
+            if seen.withdrawn {
+                turn.emit(Deduplicated::Suppressed(row), copies);
+                continue;
+            }
+            if seen.accepted.is_none() {
+                seen.accepted = Some(row.clone());
+                turn.emit(Deduplicated::Accepted(row.clone()), 1);
+                copies -= 1;
+            }
+            if copies > 0 {
+                turn.emit(Deduplicated::Duplicate(row), copies);
+            }
+        }
+        Keep::Yes
+    })
+}

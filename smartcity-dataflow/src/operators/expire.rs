@@ -1,0 +1,65 @@
+//! Rows that end by themselves.
+
+use std::collections::BTreeMap;
+
+use differential_dataflow::{AsCollection, Data};
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::Capability;
+use timely::dataflow::operators::generic::Operator;
+
+use crate::{Diff, Rows, Time};
+
+/// The first multiple of `step` at or after `time`.
+///
+/// Ends are rounded up to the tick, so that all that ends within a tick ends at one time.
+pub fn round_up(time: Time, step: Time) -> Time {
+    time.div_ceil(step) * step
+}
+
+/// Which rows are still alive? Every row leaves at the time `end` gives it; a row whose end has come never enters.
+///
+/// `expire(rows, |row| row.ends)`, with rows that end at 5, 9 and 1:
+///
+/// | time | rows             | output   |
+/// |-----:|------------------|----------|
+/// |    0 | +(a, 5), +(b, 9) | +a +b    |
+/// |    2 | -(b, 9), +(c, 1) | -b       |
+/// |    5 |                  | -a       |
+///
+/// `end` must depend on the row alone, so that a withdrawal finds the end that the insertion set.
+///
+/// The operator holds the future retraction itself and releases it when due: a retraction sent ahead of its time would be
+/// walked over at every tick by every arrangement behind it. No exchange; it keeps one copy of each live row.
+///
+/// ```
+/// # use smartcity_dataflow::{operators::expire, testing::{at, trace}};
+/// let live = trace(&[at(0, 5), at(0, 9)], |ends| expire(ends, |&end| end), 10);
+/// assert_eq!(live, [(0, 5, 1), (0, 9, 1), (5, 5, -1), (9, 9, -1)]);
+/// ```
+pub fn expire<'s, D: Data>(rows: Rows<'s, D>, end: impl Fn(&D) -> Time + 'static) -> Rows<'s, D> {
+    type Leaving<D> = BTreeMap<Time, (Capability<Time>, Vec<(D, Diff)>)>;
+    rows.inner
+        .unary_frontier::<CapacityContainerBuilder<_>, _, _, _>(Pipeline, "Expire", |_, _| {
+            let mut leaving: Leaving<D> = BTreeMap::new();
+            move |(input, frontier), output| {
+                input.for_each(|capability, batch| {
+                    let mut session = output.session(&capability);
+                    for (row, time, diff) in batch.drain(..) {
+                        let end = end(&row);
+                        if end > time {
+                            let (_, leaves) =
+                                leaving.entry(end).or_insert_with(|| (capability.delayed(&end, 0), Vec::new()));
+                            leaves.push((row.clone(), -diff));
+                            session.give((row, time, diff));
+                        }
+                    }
+                });
+                while let Some(due) = leaving.first_entry().filter(|due| !frontier.less_equal(due.key())) {
+                    let (time, (capability, leaves)) = due.remove_entry();
+                    output.session(&capability).give_iterator(leaves.into_iter().map(|(row, diff)| (row, time, diff)));
+                }
+            }
+        })
+        .as_collection()
+}

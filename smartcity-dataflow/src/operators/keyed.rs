@@ -1,0 +1,268 @@
+//! The kernel of the stateful stages: a state for each key, changed once a tick, in order.
+
+use std::collections::BTreeMap;
+use std::hash::Hash;
+
+use differential_dataflow::consolidation::consolidate;
+use differential_dataflow::{AsCollection, ExchangeData, Hashable};
+use rustc_hash::FxHashMap;
+use timely::ContainerBuilder;
+use timely::container::{CapacityContainerBuilder, PushInto};
+use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::dataflow::operators::generic::{Operator, OutputBuilderSession};
+use timely::dataflow::operators::vec::Broadcast;
+use timely::dataflow::operators::{Capability, InputCapability};
+
+use crate::{Diff, Rows, Time};
+
+/// What becomes of a key's state after its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// It is needed for later ticks.
+    Yes,
+    /// It is as good as new: drop it.
+    No,
+}
+
+/// A key's turn at one tick: what changed, and what follows from it.
+#[derive(Debug)]
+pub struct Turn<'a, V, O> {
+    now: Time,
+    changes: &'a mut Vec<(V, Diff)>,
+    output: &'a mut Vec<(O, Diff)>,
+    wakes: &'a mut Vec<Time>,
+}
+
+impl<V, O> Turn<'_, V, O> {
+    /// The tick.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// The key's changes at this tick: ascending, one entry a row, none with multiplicity zero. Empty when the key only
+    /// asked to be woken.
+    pub fn changes(&self) -> &[(V, Diff)] {
+        self.changes
+    }
+
+    /// [`Turn::changes`], by value; a second call finds none.
+    pub fn take_changes(&mut self) -> Vec<(V, Diff)> {
+        std::mem::take(self.changes)
+    }
+
+    /// Adds `row` to the output `diff` times.
+    pub fn emit(&mut self, row: O, diff: Diff) {
+        self.output.push((row, diff));
+    }
+
+    /// Changes the key's one output row from `old` to `new`.
+    pub fn replace(&mut self, old: Option<O>, new: Option<O>)
+    where
+        O: PartialEq,
+    {
+        if old != new {
+            self.output.extend(old.map(|row| (row, -1)));
+            self.output.extend(new.map(|row| (row, 1)));
+        }
+    }
+
+    /// Asks for a turn at tick `at`, or at the next millisecond where that has passed.
+    pub fn wake(&mut self, at: Time) {
+        self.wakes.push(at.max(self.now + 1));
+    }
+}
+
+/// Runs `logic` for every key that changed, or asked to be woken, at a tick: once, when the tick is complete.
+///
+/// | time | rows        | turns (key: changes) |
+/// |-----:|-------------|----------------------|
+/// |    0 | +(a, 1)     | a: +1                |
+/// |    1 | +(a, 2), +(b, 7), -(a, 1) | a: -1 +2; b: +7 |
+///
+/// The order of turns within a tick, the worker of a key and the batching of the input do not show in the output, provided
+/// that `logic` depends on nothing but its arguments.
+pub fn keyed<'s, K, V, S, O>(
+    rows: Rows<'s, (K, V)>,
+    name: &str,
+    mut logic: impl FnMut(&K, &mut S, &mut Turn<'_, V, O>) -> Keep + 'static,
+) -> Rows<'s, O>
+where
+    K: ExchangeData + Hash,
+    V: ExchangeData,
+    S: Default + 'static,
+    O: differential_dataflow::Data,
+{
+    rows.inner
+        .unary_frontier::<CapacityContainerBuilder<_>, _, _, _>(by_key(), name, move |_, _| {
+            let mut kernel = Kernel::<K, V, S, O, (), ()>::new();
+            move |(input, frontier), output| {
+                input.for_each(|capability, batch| kernel.note(&capability, batch, |agenda| &mut agenda.changes));
+                while let Some(now) = kernel.next(|time| !frontier.less_equal(time)) {
+                    kernel.run(now, output, |(), (), _| {}, |key, state, turn, ()| logic(key, state, turn));
+                }
+            }
+        })
+        .as_collection()
+}
+
+/// [`keyed`], with a context that every key of every worker sees: a few rows that change rarely, such as a road network.
+///
+/// `context` is sent to all workers; `learn` folds each of its changes into `C`. At a tick the context's changes come first.
+/// A change of the context alone gives no key a turn: what was computed stays as it was until the key's next turn.
+pub fn keyed_with<'s, K, V, S, O, R, C>(
+    rows: Rows<'s, (K, V)>,
+    context: Rows<'s, R>,
+    name: &str,
+    mut learn: impl FnMut(&mut C, R, Diff) + 'static,
+    mut logic: impl FnMut(&K, &mut S, &mut Turn<'_, V, O>, &C) -> Keep + 'static,
+) -> Rows<'s, O>
+where
+    K: ExchangeData + Hash,
+    V: ExchangeData,
+    S: Default + 'static,
+    O: differential_dataflow::Data,
+    R: ExchangeData,
+    C: Default + 'static,
+{
+    rows.inner
+        .binary_frontier::<_, CapacityContainerBuilder<_>, _, _, _, _>(
+            context.inner.broadcast(),
+            by_key(),
+            Pipeline,
+            name,
+            move |_, _| {
+                let mut kernel = Kernel::<K, V, S, O, R, C>::new();
+                move |(rows, rows_frontier), (context, context_frontier), output| {
+                    rows.for_each(|capability, batch| kernel.note(&capability, batch, |agenda| &mut agenda.changes));
+                    context.for_each(|capability, batch| kernel.note(&capability, batch, |agenda| &mut agenda.context));
+                    let complete = |time: &Time| !rows_frontier.less_equal(time) && !context_frontier.less_equal(time);
+                    while let Some(now) = kernel.next(complete) {
+                        kernel.run(now, output, &mut learn, &mut logic);
+                    }
+                }
+            },
+        )
+        .as_collection()
+}
+
+/// Every key on one worker.
+fn by_key<K: ExchangeData + Hash, V: ExchangeData>() -> Exchange<Update<K, V>, impl FnMut(&Update<K, V>) -> u64> {
+    Exchange::new(|((key, _), _, _): &Update<K, V>| key.hashed())
+}
+
+type Update<K, V> = ((K, V), Time, Diff);
+
+/// What waits for a tick.
+struct Agenda<K, V, R> {
+    /// Holds the output at the tick until it is done.
+    capability: Capability<Time>,
+    changes: Vec<((K, V), Diff)>,
+    context: Vec<(R, Diff)>,
+    wakes: Vec<K>,
+}
+
+impl<K, V, R> Agenda<K, V, R> {
+    fn at(capability: Capability<Time>) -> Self {
+        Self { capability, changes: Vec::new(), context: Vec::new(), wakes: Vec::new() }
+    }
+}
+
+struct Kernel<K, V, S, O, R, C> {
+    agendas: BTreeMap<Time, Agenda<K, V, R>>,
+    states: FxHashMap<K, S>,
+    context: C,
+    output: Vec<(O, Diff)>,
+    wakes: Vec<Time>,
+}
+
+impl<K, V, S, O, R, C> Kernel<K, V, S, O, R, C>
+where
+    K: ExchangeData + Hash,
+    V: ExchangeData,
+    S: Default,
+    O: differential_dataflow::Data,
+    R: ExchangeData,
+    C: Default,
+{
+    fn new() -> Self {
+        Self {
+            agendas: BTreeMap::new(),
+            states: FxHashMap::default(),
+            context: C::default(),
+            output: Vec::new(),
+            wakes: Vec::new(),
+        }
+    }
+
+    /// Puts a batch of changes on the agendas of their ticks.
+    fn note<D>(
+        &mut self,
+        capability: &InputCapability<Time>,
+        batch: &mut Vec<(D, Time, Diff)>,
+        list: impl Fn(&mut Agenda<K, V, R>) -> &mut Vec<(D, Diff)>,
+    ) {
+        let mut updates = batch.drain(..).peekable();
+        while let Some(&(_, time, _)) = updates.peek() {
+            let agenda = self.agendas.entry(time).or_insert_with(|| Agenda::at(capability.delayed(&time, 0)));
+            let list = list(agenda);
+            while let Some((row, _, diff)) = updates.next_if(|&(_, next, _)| next == time) {
+                list.push((row, diff));
+            }
+        }
+    }
+
+    /// The next tick that is complete and has an agenda.
+    fn next(&self, complete: impl Fn(&Time) -> bool) -> Option<Time> {
+        self.agendas.first_key_value().map(|(&time, _)| time).filter(complete)
+    }
+
+    fn run<B>(
+        &mut self,
+        now: Time,
+        output: &mut OutputBuilderSession<'_, Time, B>,
+        mut learn: impl FnMut(&mut C, R, Diff),
+        mut logic: impl FnMut(&K, &mut S, &mut Turn<'_, V, O>, &C) -> Keep,
+    ) where
+        B: ContainerBuilder<Container = Vec<(O, Time, Diff)>> + PushInto<(O, Time, Diff)>,
+    {
+        let Some(Agenda { capability, mut changes, mut context, mut wakes }) = self.agendas.remove(&now) else {
+            return;
+        };
+        consolidate(&mut context);
+        for (row, diff) in context {
+            learn(&mut self.context, row, diff);
+        }
+        consolidate(&mut changes);
+        wakes.sort_unstable();
+        wakes.dedup();
+        let mut changes = changes.into_iter().peekable();
+        let mut wakes = wakes.into_iter().peekable();
+        let mut of_key = Vec::new();
+        loop {
+            let changed = changes.peek().map(|((key, _), _)| key);
+            let key = match (changed, wakes.peek()) {
+                (Some(changed), Some(woken)) => changed.min(woken),
+                (Some(key), None) | (None, Some(key)) => key,
+                (None, None) => break,
+            }
+            .clone();
+            wakes.next_if(|woken| *woken == key);
+            of_key.clear();
+            while let Some(((_, row), diff)) = changes.next_if(|((changed, _), _)| *changed == key) {
+                of_key.push((row, diff));
+            }
+            let state = self.states.entry(key.clone()).or_default();
+            let mut turn = Turn { now, changes: &mut of_key, output: &mut self.output, wakes: &mut self.wakes };
+            if logic(&key, state, &mut turn, &self.context) == Keep::No {
+                self.states.remove(&key);
+            }
+            for at in self.wakes.drain(..) {
+                let agenda = self.agendas.entry(at).or_insert_with(|| Agenda::at(capability.delayed(&at)));
+                agenda.wakes.push(key.clone());
+            }
+        }
+        output
+            .session_with_builder(&capability)
+            .give_iterator(self.output.drain(..).map(|(row, diff)| (row, now, diff)));
+    }
+}

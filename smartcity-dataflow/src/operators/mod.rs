@@ -1,0 +1,30 @@
+//! Generic stages: they know rows, keys and time, and nothing of a city.
+//!
+//! | stage | question | state |
+//! |---|---|---|
+//! | [`dedup`] | which messages were accepted, each once? | one id for the retention |
+//! | [`latest`] | what did each key say last? | the live rows of a key |
+//! | [`predecessor`] | what did the same key say just before? | the live rows of a key |
+//! | [`expire`] | which rows are still alive? | one copy of each live row |
+//! | [`aggregate`] | what do the rows of each key add up to? | one accumulator a key |
+//! | [`newest`] | which are the last N rows? | N rows |
+//!
+//! All but `expire` run on one kernel, [`keyed`]: it collects the changes of a tick until the tick is complete, shows them
+//! to each key at once, in order, and wakes keys when their time has come. So the result is a function of the rows of a
+//! tick, never of the order in which they came or of the number of workers.
+
+mod aggregate;
+mod dedup;
+mod expire;
+mod keyed;
+mod latest;
+mod newest;
+mod predecessor;
+
+pub use aggregate::{Aggregate, aggregate};
+pub use dedup::{Deduplicated, dedup};
+pub use expire::{expire, round_up};
+pub use keyed::{Keep, Turn, keyed, keyed_with};
+pub use latest::latest;
+pub use newest::newest;
+pub use predecessor::{Followed, predecessor};

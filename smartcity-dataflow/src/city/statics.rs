@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::model::{Camera, Id, ResponseUnit, Road, Segment, Station, Zone};
-use crate::view::View;
+use crate::model::{Camera, CityRow, Id, Name, ResponseUnit, Road, Segment, Station, Zone};
+use crate::operators::{latest, round_up};
+use crate::view::{Publisher, View};
+use crate::{Rows, Time};
 
 /// Every segment.
 pub const CITY_SEGMENTS: View<Id, Segment> = View::new("city_segments");
@@ -21,3 +23,38 @@ pub const CITY_UNITS: View<Id, ResponseUnit> = View::new("city_units");
 pub const CITY_ALIASES: View<Id, Id> = View::new("city_aliases");
 /// Every text that rows refer to.
 pub const NAMES: View<Id, Arc<str>> = View::new("names");
+
+/// Publishes the city's own data, a view for each part.
+pub fn publish_city<'s>(publisher: &Publisher, city: &Rows<'s, CityRow>) {
+    macro_rules! part {
+        ($view:expr, $part:ident, $row:ident => $keyed:expr) => {
+            publisher.publish(
+                &$view,
+                city.clone().flat_map(|row| if let CityRow::$part($row) = row { Some($keyed) } else { None }),
+            );
+        };
+    }
+    part!(CITY_SEGMENTS, Segment, segment => (segment.id, segment));
+    part!(CITY_ROADS, Road, road => (road.id, road));
+    part!(CITY_ZONES, Zone, zone => (zone.id, zone));
+    part!(CITY_CAMERAS, Camera, camera => (camera.id, camera));
+    part!(CITY_STATIONS, Station, station => (station.id, station));
+    part!(CITY_UNITS, Unit, unit => (unit.id, unit));
+    part!(CITY_ALIASES, Alias, alias => (alias.alias, alias.road));
+}
+
+/// Readings name what they speak of once an hour, in buckets of this many milliseconds.
+pub const NAME_BUCKET_MS: Time = 3_600_000;
+
+/// What is each id called? The texts of the city, and those that readings used lately.
+///
+/// A text of a reading is known from its first use in an hour until `life` after that hour; `life` exceeds the life of any
+/// row, so a row that is shown has its names. Of two texts with one id (a collision) the greater is shown.
+pub fn names<'s>(city: &Rows<'s, CityRow>, used: Rows<'s, (Time, Name)>, life: Time) -> Rows<'s, (Id, Arc<str>)> {
+    let lasting = city.clone().flat_map(|row| match row {
+        CityRow::Name(name) => Some((name.id, (name.text, Time::MAX))),
+        _ => None,
+    });
+    let used = used.map(move |(at, name)| (name.id, (name.text, round_up(at + 1, NAME_BUCKET_MS) + life)));
+    latest(lasting.concat(used), "Names", |(_, ends)| *ends).map(|(id, (text, _))| (id, text))
+}

@@ -1,15 +1,31 @@
 //! Where is every vehicle now, and how does it move?
 
+//!
+//! A vehicle is whoever sends fixes, by either feed: the vehicle's own (`vehicle_data`) or its tracker's (`gps_data`). Its
+//! newest fix by event time counts, for as long as the fix lives. Beside what the vehicle reports stands what its track
+//! says: the speed and heading from the fix before to this one. Where the two cannot both be true the row says so; it is
+//! not dropped.
+
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Heading, Id, Kind, Kmh, Millis, Point, VehicleDetails};
+use crate::model::{
+    Body, Fix, Heading, Id, Kind, Kmh, Millimetres, Millis, Placed, Point, VehicleDetails, bearing, distance_mm,
+};
+use crate::operators::{Followed, latest, predecessor, round_up};
 use crate::view::View;
+use crate::{Rows, Settings, Time};
 
 /// The newest fix of every vehicle.
 pub const VEHICLES: View<Id, Vehicle> = View::new("vehicles");
 
 /// A vehicle above this speed counts as moving.
 pub const MOVING_ABOVE: Kmh = Kmh(5_000);
+
+/// Faster than this between two fixes is no road vehicle.
+pub const TOO_FAST: Kmh = Kmh(180_000);
+
+/// How far two fixes may be off together: 15 m each, the accuracy of a receiver among houses.
+pub const POSITION_ERROR: Millimetres = Millimetres(30_000);
 
 /// Why a vehicle's motion is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -62,4 +78,115 @@ impl Vehicle {
     pub fn heading(&self) -> Option<Heading> {
         self.reported_heading.or(self.track_heading)
     }
+}
+
+/// A fix of a vehicle with the one before it.
+pub type Step = Followed<Placed>;
+
+/// Every fix of every vehicle with the vehicle's fix before it, by event time: the track of the vehicle.
+///
+/// Fixes are remembered until no window that they count in can change any more; a fix older than that has no track.
+pub fn tracks<'s>(placed: Rows<'s, Placed>, settings: &Settings) -> Rows<'s, (Id, Step)> {
+    let forget = forgotten_at(settings);
+    let fixes = placed.filter(|placed| fix_of(placed).is_some()).map(|placed| (placed.reading.device, placed));
+    predecessor(fixes, "Tracks", forget)
+}
+
+/// When a fix is forgotten: when the last window it counts in is.
+fn forgotten_at(settings: &Settings) -> impl Fn(&Placed) -> Time + 'static {
+    let remembered = settings.retention_ms + settings.traffic_window_ms;
+    let tick = settings.tick_ms;
+    move |placed| round_up(placed.reading.time.0.max(0) as u64 + remembered, tick)
+}
+
+/// Where is every vehicle now, and how does it move? Its newest live fix, with what the track says of it.
+///
+/// | time | tracks (fix ← fix before)        | output                          |
+/// |-----:|----------------------------------|---------------------------------|
+/// |    1 | +(v, 10:00:00 ← none)            | +(v, at 10:00:00, no track)     |
+/// |    2 | +(v, 10:00:30 ← 10:00:00)        | -(v, at 10:00:00) +(v, at 10:00:30, 36 km/h north) |
+/// |    3 | +(v, 10:00:10 ← 10:00:00), and the step to 10:00:30 now starts there | the track speed of (v, at 10:00:30) changes |
+/// |  302 |                                  | -(v, at 10:00:30)               |
+pub fn vehicles<'s>(
+    placed: Rows<'s, Placed>,
+    tracks: Rows<'s, (Id, Step)>,
+    settings: &Settings,
+) -> Rows<'s, (Id, Vehicle)> {
+    let life = settings.vehicle_life_ms;
+    let ends = move |placed: &Placed| placed.reading.arrived + life;
+    let (forgotten, forgets) = (forgotten_at(settings), forgotten_at(settings));
+    // The track forgets a fix that came very late while the vehicle is still shown: the fix then stands without a track.
+    let late = placed
+        .filter(move |placed| fix_of(placed).is_some() && forgotten(placed) < ends(placed))
+        .map(|row| (row.reading.device, Step { row, previous: None }));
+    latest(tracks.concat(late), "Vehicles", move |step| match step.previous {
+        Some(_) => ends(&step.row).min(forgets(&step.row)),
+        None => ends(&step.row),
+    })
+    .flat_map(|(vehicle, step)| vehicle_after(&step).map(|row| (vehicle, row)))
+}
+
+fn fix_of(placed: &Placed) -> Option<(Point, Fix)> {
+    match placed.reading.body {
+        Body::Fix(fix) => placed.reading.place.map(|place| (place, fix)),
+        _ => None,
+    }
+}
+
+/// Motion from one fix to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Motion {
+    /// Straight-line distance.
+    pub distance: Millimetres,
+    /// Time between the fixes, milliseconds; positive.
+    pub gap_ms: i64,
+    /// Distance over time.
+    pub speed: Kmh,
+    /// Direction; `None` where the vehicle did not move.
+    pub heading: Option<Heading>,
+}
+
+/// Motion of a step; `None` for a first fix, and for two fixes of one moment.
+pub fn motion(step: &Step) -> Option<Motion> {
+    let (from, to) = (step.previous?, step.row);
+    let (start, end) = (from.reading.place?, to.reading.place?);
+    let gap_ms = to.reading.time.0.checked_sub(from.reading.time.0)?;
+    let distance = distance_mm(start, end);
+    Some(Motion { distance, gap_ms, speed: Kmh::over(distance, gap_ms)?, heading: bearing(start, end) })
+}
+
+/// Why a step is not believed. The positions may be off by [`POSITION_ERROR`], so that much is granted first.
+pub fn implausible(step: &Step) -> Option<Implausible> {
+    let motion = motion(step)?;
+    let surely = Kmh::over(Millimetres((motion.distance - POSITION_ERROR).0.max(0)), motion.gap_ms)?;
+    let reported = |placed: Placed| fix_of(&placed).and_then(|(_, fix)| fix.speed);
+    let fastest_report = reported(step.row).max(step.previous.and_then(reported));
+    if surely > TOO_FAST {
+        Some(Implausible::TooFast)
+    } else if fastest_report.is_some_and(|fastest| surely.0 > 3 * fastest.0 + 30_000) {
+        Some(Implausible::ContradictsReport)
+    } else {
+        None
+    }
+}
+
+fn vehicle_after(step: &Step) -> Option<Vehicle> {
+    let (place, fix) = fix_of(&step.row)?;
+    let motion = motion(step);
+    let track_speed = motion.map(|motion| motion.speed);
+    Some(Vehicle {
+        time: step.row.reading.time,
+        place,
+        reported_speed: fix.speed,
+        reported_heading: fix.heading,
+        track_speed,
+        track_heading: motion.and_then(|motion| motion.heading),
+        moving: fix.speed.or(track_speed).unwrap_or_default() > MOVING_ABOVE,
+        implausible: implausible(step),
+        segment: step.row.segment,
+        zone: step.row.zone,
+        kind: step.row.reading.kind,
+        vehicle_type: fix.vehicle_type,
+        details: fix.details,
+    })
 }

@@ -1,10 +1,17 @@
 //! How does each zone fare?
 
+//!
+//! A vehicle and a report count in the zone they lie in; a segment counts in the zone its data names.
+
 use serde::{Deserialize, Serialize};
 
-use super::network::Network;
-use crate::model::Id;
+use super::incidents::ActiveReport;
+use super::network::{Network, NetworkSum, Part};
+use super::vehicles::Vehicle;
+use crate::model::{CityRow, Id};
+use crate::operators::{Aggregate, aggregate};
 use crate::view::View;
+use crate::{Diff, Rows};
 
 /// Every zone that has anything to show.
 pub const ZONES: View<Id, ZoneFigures> = View::new("zones");
@@ -20,4 +27,64 @@ pub struct ZoneFigures {
     pub emergencies: u32,
     /// Traffic on its segments; `None` where none was observed.
     pub traffic: Option<Network>,
+}
+
+/// Something that counts in a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum Counted {
+    Vehicle { moving: bool },
+    Emergency,
+    Traffic(Part),
+}
+
+#[derive(Debug, Default)]
+struct ZoneSum {
+    vehicles: Diff,
+    moving: Diff,
+    emergencies: Diff,
+    traffic: NetworkSum,
+}
+
+impl Aggregate<Counted> for ZoneSum {
+    type Output = ZoneFigures;
+
+    fn add(&mut self, counted: Counted, diff: Diff) {
+        match counted {
+            Counted::Vehicle { moving } => {
+                self.vehicles += diff;
+                self.moving += if moving { diff } else { 0 };
+            }
+            Counted::Emergency => self.emergencies += diff,
+            Counted::Traffic(part) => self.traffic.add(part, diff),
+        }
+    }
+
+    fn output(&self) -> Option<ZoneFigures> {
+        let traffic = self.traffic.output();
+        let any = self.vehicles > 0 || self.emergencies > 0 || traffic.is_some();
+        any.then_some(ZoneFigures {
+            vehicles: self.vehicles as u32,
+            moving: self.moving as u32,
+            emergencies: self.emergencies as u32,
+            traffic,
+        })
+    }
+}
+
+/// How does each zone fare?
+pub fn zones<'s>(
+    vehicles: Rows<'s, (Id, Vehicle)>,
+    reports: Rows<'s, (Id, ActiveReport)>,
+    parts: Rows<'s, (Id, Part)>,
+    city: Rows<'s, CityRow>,
+) -> Rows<'s, (Id, ZoneFigures)> {
+    let vehicles =
+        vehicles.flat_map(|(_, vehicle)| vehicle.zone.map(|zone| (zone, Counted::Vehicle { moving: vehicle.moving })));
+    let reports = reports.flat_map(|(_, report)| report.zone.map(|zone| (zone, Counted::Emergency)));
+    let zone_of_segment = city.flat_map(|row| match row {
+        CityRow::Segment(segment) => segment.zone.map(|zone| (segment.id, zone)),
+        _ => None,
+    });
+    let traffic = parts.join_map(zone_of_segment, |_, part, zone| (*zone, Counted::Traffic(*part)));
+    aggregate::<_, _, ZoneSum>(vehicles.concat(reports).concat(traffic), "Zones", |_| None)
 }

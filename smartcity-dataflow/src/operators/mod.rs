@@ -7,9 +7,10 @@
 //! | [`predecessor`] | what did the same key say just before? | the live rows of a key |
 //! | [`expire`] | which rows are still alive? | one copy of each live row |
 //! | [`aggregate`] | what do the rows of each key add up to? | one accumulator a key |
+//! | [`map_with`] | what is each row in the light of a few others? | the others |
 //! | [`newest`] | which are the last N rows? | N rows |
 //!
-//! All but `expire` run on one kernel, [`keyed`]: it collects the changes of a tick until the tick is complete, shows them
+//! All but `expire` and `map_with` run on one kernel, [`keyed`]: it collects the changes of a tick until the tick is complete, shows them
 //! to each key at once, in order, and wakes keys when their time has come. So the result is a function of the rows of a
 //! tick, never of the order in which they came or of the number of workers.
 
@@ -18,6 +19,7 @@ mod dedup;
 mod expire;
 mod keyed;
 mod latest;
+mod map_with;
 mod newest;
 mod predecessor;
 
@@ -26,5 +28,6 @@ pub use dedup::{Deduplicated, dedup};
 pub use expire::{expire, round_up};
 pub use keyed::{Keep, Turn, keyed, keyed_with};
 pub use latest::latest;
+pub use map_with::{AsOf, map_with};
 pub use newest::newest;
 pub use predecessor::{Followed, predecessor};

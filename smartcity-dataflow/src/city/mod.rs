@@ -10,6 +10,7 @@ pub mod network;
 pub mod paths;
 pub mod quarantine;
 pub mod road_weather;
+pub mod rules;
 pub mod sensors;
 pub mod statics;
 pub mod summary;

@@ -9,6 +9,7 @@ mod geo;
 mod id;
 mod reading;
 mod units;
+mod utc_offsets;
 
 pub use city::{
     Alias, Camera, City, CityRow, IncidentRule, Priority, ResponseUnit, Road, RoadClass, Segment, Severity, Station,
@@ -20,4 +21,5 @@ pub use reading::{
     Body, Camera as CameraReading, Fix, Instant, Kind, Origin, Placed, Quantity, Reading, Reason, Rejected, Report,
     ReportStatus, Sensor, Sky, Unit, VehicleDetails, Weather,
 };
+pub use utc_offsets::UtcOffsets;
 pub use units::{Heading, Kmh, Milli, Millimetres, Millis, Ratio};

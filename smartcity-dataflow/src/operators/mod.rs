@@ -22,6 +22,7 @@ mod latest;
 mod map_with;
 mod newest;
 mod predecessor;
+mod validate;
 
 pub use aggregate::{Aggregate, aggregate};
 pub use dedup::{Deduplicated, dedup};
@@ -30,4 +31,5 @@ pub use keyed::{Keep, Turn, keyed, keyed_with};
 pub use latest::latest;
 pub use map_with::{AsOf, map_with};
 pub use newest::newest;
+pub use validate::validate;
 pub use predecessor::{Followed, predecessor};

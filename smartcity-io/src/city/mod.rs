@@ -32,6 +32,7 @@ mod rows;
 mod settings;
 mod summary;
 mod table;
+mod town;
 mod write;
 
 pub use document::{
@@ -41,4 +42,5 @@ pub use load::{load, load_document};
 pub use problem::{CityErrors, CityFile, Problem};
 pub use settings::{Defaults, Degrees, Incident, Settings};
 pub use summary::Summary;
+pub use town::town;
 pub use write::{WriteError, write};

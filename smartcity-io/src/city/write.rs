@@ -171,3 +171,110 @@ fn table<T>(columns: &[Column], entries: &[T], cells: impl Fn(&T) -> Vec<String>
     let bytes = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
     String::from_utf8(bytes).map_err(io::Error::other)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use smartcity_dataflow::model::Kmh;
+
+    use super::super::document::{Direction, RoadLine, ZoneArea};
+    use super::super::load::{load, load_document};
+    use super::super::settings::Settings;
+    use super::super::town::town;
+    use super::*;
+
+    fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+        let files = fs::read_dir(dir).unwrap().map(Result::unwrap);
+        files.map(|file| (file.file_name().into_string().unwrap(), fs::read(file.path()).unwrap())).collect()
+    }
+
+    #[test]
+    fn the_town_comes_back_as_it_was_written() {
+        let dir = tempfile::tempdir().unwrap();
+        write(&town(), dir.path()).unwrap();
+        assert_eq!(load(dir.path()).unwrap(), town().to_city());
+    }
+
+    #[test]
+    fn everything_a_document_can_say_comes_back() {
+        let at = |lat: i32, lon: i32| Point { lat: 470_000_000 + lat, lon: -85_000_000 + lon };
+        let road = |id: &str| RoadLine {
+            id: id.to_owned(),
+            name: None,
+            direction: Direction::Both,
+            class: None,
+            lanes: None,
+            free_flow: None,
+            length: None,
+            zone: None,
+            next: None,
+            line: vec![at(0, 0), at(12_345, -6_789)],
+        };
+        let full = RoadLine {
+            name: Some("Rue de l'Église \"8\", east".to_owned()),
+            direction: Direction::Backward,
+            class: Some(smartcity_dataflow::model::RoadClass::Trunk),
+            lanes: Some(3),
+            free_flow: Some(Kmh(48_280)),
+            length: Some(Millimetres(1_234_567)),
+            zone: Some("z".to_owned()),
+            next: Some([("plainf".to_owned(), Millimetres(12_345)), ("full".to_owned(), Millimetres(0))].into()),
+            ..road("full")
+        };
+        let stuck = RoadLine { direction: Direction::Forward, next: Some(BTreeMap::new()), ..road("stuck") };
+        let ring = |shift| vec![at(shift, 0), at(shift + 900, 0), at(shift, 900)];
+        let document = CityDocument {
+            settings: Settings {
+                name: "X".to_owned(),
+                attribution: Some("© nobody".to_owned()),
+                ..Settings::default()
+            },
+            roads: vec![full, road("plain"), stuck],
+            zones: vec![
+                ZoneArea {
+                    id: "a".to_owned(),
+                    name: None,
+                    polygons: vec![vec![ring(0)], vec![ring(2_000), ring(2_010)]],
+                },
+                ZoneArea { id: "z".to_owned(), name: Some("Z, 1".to_owned()), polygons: vec![vec![ring(0), ring(5)]] },
+            ],
+            ..CityDocument::default()
+        };
+        let dir = tempfile::tempdir().unwrap();
+        write(&document, dir.path()).unwrap();
+        assert_eq!(load_document(dir.path()).unwrap(), document);
+    }
+
+    #[test]
+    fn the_order_of_a_document_does_not_show_in_its_files() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut turned = town();
+        turned.roads.reverse();
+        turned.zones.reverse();
+        turned.cameras.reverse();
+        write(&town(), one.path()).unwrap();
+        write(&turned, other.path()).unwrap();
+        assert_eq!(contents(one.path()), contents(other.path()));
+    }
+
+    #[test]
+    fn writing_replaces_what_was_there_and_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        write(&town(), dir.path()).unwrap();
+        let bare = CityDocument { cameras: Vec::new(), aliases: Vec::new(), ..town() };
+        write(&bare, dir.path()).unwrap();
+        assert_eq!(load(dir.path()).unwrap(), bare.to_city());
+        let names: Vec<_> = contents(dir.path()).into_keys().collect();
+        let known =
+            ["aliases.csv", "cameras.csv", "city.toml", "roads.geojson", "stations.csv", "units.csv", "zones.geojson"];
+        assert_eq!(names, known);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = write(&town(), &file.path().join("city")).unwrap_err();
+        assert!(error.path.starts_with(file.path()), "{error}");
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::RangeInclusive;
 
 use jiff::tz::TimeZone;
-use smartcity_dataflow::model::{CityRow, Millimetres, Name, Point};
+use smartcity_dataflow::model::{City, CityRow, Millimetres, Name, Point};
 
 use super::document::{CityDocument, Direction, RoadLine, ZoneArea};
 use super::problem::{CityErrors, CityFile, Problem};
@@ -21,7 +21,8 @@ const CROSSINGS: RangeInclusive<Millimetres> = Millimetres(0)..=Millimetres(10_0
 impl CityDocument {
     /// Whether the document makes a city; else everything that is wrong with it, entries counted in the order of its lists.
     pub fn check(&self) -> Result<(), CityErrors> {
-        CityErrors::unless_empty(problems(self, &Origins::default()), ())
+        CityErrors::unless_empty(problems(self, &Origins::default()), ())?;
+        check_names(&self.to_city())
     }
 }
 
@@ -34,7 +35,7 @@ pub(super) struct Origins {
     pub unread: BTreeSet<CityFile>,
 }
 
-/// Everything that is wrong with `document`.
+/// Everything that is wrong with `document`; whether its ids are distinct shows in its city, see [`check_names`].
 pub(super) fn problems(document: &CityDocument, origins: &Origins) -> Vec<Problem> {
     let known = Known::of(document, origins);
     let mut check = Check { origins, known, problems: Vec::new() };
@@ -43,9 +44,6 @@ pub(super) fn problems(document: &CityDocument, origins: &Origins) -> Vec<Proble
     check.zones(document);
     check.devices(document);
     check.aliases(document);
-    if check.problems.is_empty() {
-        check.names(document);
-    }
     check.problems
 }
 
@@ -288,12 +286,13 @@ impl Check<'_> {
             }
         }
     }
+}
 
-    fn names(&mut self, document: &CityDocument) {
-        let city = document.to_city();
-        let names = city.rows.iter().filter_map(|row| if let CityRow::Name(name) = row { Some(name) } else { None });
-        self.problems.extend(collisions(names).into_iter().map(|message| Problem::of_file(CityFile::Roads, message)));
-    }
+/// Whether every id of a city stands for one text.
+pub(super) fn check_names(city: &City) -> Result<(), CityErrors> {
+    let names = city.rows.iter().filter_map(|row| if let CityRow::Name(name) = row { Some(name) } else { None });
+    let problems = collisions(names).into_iter().map(|message| Problem::of_file(CityFile::Roads, message));
+    CityErrors::unless_empty(problems.collect(), ())
 }
 
 /// Texts that share an id, which is a hash of them.

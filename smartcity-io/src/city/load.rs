@@ -25,7 +25,9 @@ pub(super) const ALIAS_COLUMNS: [Column; 2] = [required("alias"), required("road
 ///
 /// Everything that is wrong with the files; a city with any of it is refused whole.
 pub fn load(dir: &Path) -> Result<City, CityErrors> {
-    load_document(dir).map(|document| document.to_city())
+    let city = read(dir)?.to_city();
+    check::check_names(&city)?;
+    Ok(city)
 }
 
 /// Reads a city directory as it is written: for its settings, or to change it and [`write`](super::write) it back.
@@ -34,6 +36,13 @@ pub fn load(dir: &Path) -> Result<City, CityErrors> {
 ///
 /// Everything that is wrong with the files, as [`load`].
 pub fn load_document(dir: &Path) -> Result<CityDocument, CityErrors> {
+    let document = read(dir)?;
+    check::check_names(&document.to_city())?;
+    Ok(document)
+}
+
+/// The document of a directory, checked but for its names.
+fn read(dir: &Path) -> Result<CityDocument, CityErrors> {
     let mut loader = Loader { dir, problems: Vec::new(), origins: Origins::default() };
     let settings = loader.settings();
     let document = CityDocument {

@@ -21,26 +21,43 @@
 //! ```
 //!
 //! [`load`] does both steps; [`watch`] does them again after every edit.
+//!
+//! ```
+//! use smartcity_io::city::{CityFile, load, town, write};
+//!
+//! let dir = tempfile::tempdir()?;
+//! write(&town(), dir.path())?;
+//! assert_eq!(load(dir.path())?, town().to_city());
+//!
+//! std::fs::write(dir.path().join("aliases.csv"), "alias,road\nmain_street,main_st\n")?;
+//! let errors = load(dir.path()).unwrap_err();
+//! assert_eq!((errors.problems[0].file, errors.problems[0].entry), (CityFile::Aliases, Some(2)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod check;
 mod document;
 mod features;
 mod load;
 mod network;
+mod osm;
 mod problem;
 mod rows;
 mod settings;
 mod summary;
 mod table;
 mod town;
+mod watch;
 mod write;
 
 pub use document::{
     CameraSite, CityDocument, Direction, RoadAlias, RoadLine, StationSite, UnitBase, ZoneArea, road_id,
 };
 pub use load::{load, load_document};
+pub use osm::{ImportError, ImportOptions, Progress, Step, import_osm};
 pub use problem::{CityErrors, CityFile, Problem};
 pub use settings::{Defaults, Degrees, Incident, Settings};
 pub use summary::Summary;
 pub use town::town;
+pub use watch::{CityWatcher, WatchError, watch};
 pub use write::{WriteError, write};

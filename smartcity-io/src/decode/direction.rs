@@ -54,7 +54,7 @@ mod tests {
     fn degrees_wrap_into_one_turn() {
         assert_eq!(from_degrees(-45.0), Some(Heading::from_centidegrees(31_500)));
         assert_eq!(from_degrees(359.999), Some(Heading::from_centidegrees(0)));
-        assert_eq!(from_degrees(1e300).is_some(), true);
+        assert!(from_degrees(1e300).is_some());
         assert_eq!(from_degrees(f64::NAN), None);
         assert_eq!(from_degrees(f64::INFINITY), None);
     }

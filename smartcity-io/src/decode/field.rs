@@ -68,14 +68,10 @@ impl fmt::Display for Field<'_> {
 }
 
 /// The first `length` characters of what should be text, fit to be printed on one line.
-pub(super) fn beginning(bytes: &[u8], length: usize) -> String {
+pub(crate) fn beginning(bytes: &[u8], length: usize) -> String {
     let enough = &bytes[..bytes.len().min(4 * length)];
-    let text: String = String::from_utf8_lossy(enough)
-        .chars()
-        .take(length)
-        .map(|character| if character.is_control() { ' ' } else { character })
-        .collect();
-    text
+    let printable = |character: char| if character.is_control() { ' ' } else { character };
+    String::from_utf8_lossy(enough).chars().take(length).map(printable).collect()
 }
 
 impl<'a> Field<'a> {

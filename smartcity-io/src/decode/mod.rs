@@ -19,13 +19,14 @@ mod fuzz;
 mod json;
 mod names;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod time_zone;
 mod timestamp;
 mod topics;
 
 pub use arrival::{Arrival, RecordedClock, Stamp};
 pub use encode::{Encoded, to_json};
+pub(crate) use field::beginning;
 pub use json::JsonDecoder;
 pub use names::NameBook;
 use smartcity_dataflow::model::Origin;

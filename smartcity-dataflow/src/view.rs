@@ -20,4 +20,4 @@ pub use publish::Publisher;
 pub use store::{Changes, Lagged, Position, Snapshot, Views};
 #[cfg(feature = "testing")]
 pub(crate) use table::{Apply, Netted};
-pub use table::{Key, Row, Table, TableChanges, View};
+pub use table::{Key, Mark, NotAMark, Row, Table, TableChanges, View};

@@ -95,6 +95,11 @@ impl Changes {
         &self.views
     }
 
+    /// The dictionary of the tick, with the texts that went with it: put it in scope to write ids as text.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
     /// Number of changes in all views.
     pub fn len(&self) -> usize {
         self.views.values().map(|changes| changes.len()).sum()

@@ -10,6 +10,7 @@ use differential_dataflow::input::InputSession;
 use proptest::prelude::*;
 use timely::dataflow::ProbeHandle;
 
+use crate::model::{Body, Id, Kind, Millis, Name, Names, Namespace, Origin, Placed, Reading};
 use crate::view::{Apply, Key, Netted, Row, View, Views};
 use crate::{Diff, Rows, Time};
 
@@ -39,6 +40,38 @@ impl FilledViews {
         self.views.publish(ticks, self.tick);
         self.views.clone()
     }
+}
+
+/// The id that `word` stands for in a test, whatever sort of thing it names.
+pub fn id(word: &str) -> Id {
+    Id::new(Namespace::Text, word)
+}
+
+/// A dictionary in whose scope the ids of `words` read as the words.
+pub fn names(words: &[&str]) -> Names {
+    words.iter().map(|word| Name::new(Namespace::Text, word)).collect()
+}
+
+/// What `device` said of the time `event`, learnt at tick `arrived`; at no place yet.
+pub fn said(device: &str, event: i64, arrived: Time, body: Body) -> Placed {
+    let kind = match body {
+        Body::Fix(_) => Kind::Gps,
+        Body::Camera(_) => Kind::Traffic,
+        Body::Weather(_) => Kind::Weather,
+        Body::Report(_) => Kind::Emergency,
+        Body::Sensor(_) | Body::Withdrawn => Kind::Sensor,
+    };
+    let reading = Reading {
+        time: Millis(event),
+        origin: Origin { source: id("test"), partition: 0, offset: arrived },
+        kind,
+        id: id(&format!("{device} {event} {arrived}")),
+        device: id(device),
+        arrived,
+        place: None,
+        body,
+    };
+    Placed { reading, segment: None, road: None, zone: None }
 }
 
 /// An update of an input: row, time, multiplicity.
@@ -73,7 +106,7 @@ pub fn trace_on<I: ExchangeData + Sync, O: ExchangeData>(
     build: impl for<'s> Fn(Rows<'s, I>) -> Rows<'s, O> + Send + Sync + 'static,
     through: Time,
 ) -> Vec<Traced<O>> {
-    let mut updates = updates.to_vec();
+    let mut updates: Vec<_> = updates.iter().filter(|(_, time, _)| *time <= through).cloned().collect();
     updates.sort_by_key(|&(_, time, _)| time); // stable: the order inside a tick is the caller's
     let updates = Arc::new(updates);
     let output = Arc::new(Mutex::new(Vec::new()));

@@ -2,6 +2,7 @@
 //! [`View`](crate::view::View)s it ends in.
 
 pub mod air;
+mod cells;
 pub mod congestion;
 pub mod feeds;
 pub mod incidents;

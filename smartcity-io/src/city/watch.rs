@@ -170,7 +170,8 @@ mod tests {
     fn a_burst_of_edits_is_one_change() {
         let watched = Watched::new();
         let fewer = CityDocument { cameras: Vec::new(), units: Vec::new(), ..town() };
-        write(&fewer, watched.dir.path()).unwrap();
+        watched.write("cameras.csv", "camera,road\n");
+        watched.write("units.csv", "unit,type,lat,lon\n");
         assert_eq!(watched.next(), Ok(fewer.to_city()));
         watched.write("notes.txt", "not of the city");
         watched.write("units.csv", "unit,type,lat,lon\n");

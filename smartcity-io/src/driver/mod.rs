@@ -19,7 +19,7 @@ mod worker;
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -152,9 +152,9 @@ impl Engine {
             &differential_dataflow::Config::default().idle_merge_effort(Some(1_000)),
         );
         let (process, processes, threads) = shape(&self.timely.communication);
-        for source in &self.sources {
-            self.city.rows.insert(CityRow::Name(Name::new(Namespace::Source, source.name())));
-        }
+        let named = |source: &Box<dyn Source>| CityRow::Name(Name::new(Namespace::Source, source.name()));
+        let names: Arc<[CityRow]> = self.sources.iter().map(named).collect();
+        self.city.rows.extend(names.iter().cloned());
         if process != 0 {
             self.sources.retain(|source| source.is_recorded());
         }
@@ -192,7 +192,8 @@ impl Engine {
             .name("pacemaker".to_owned())
             .spawn(move || pacemaker.run(initial, taps))
             .map_err(EngineError::Thread)?;
-        Ok(Running { views, city: self.city, commands, stopped, statuses, pacemaker, guards, listening })
+        let editor = CityEditor { city: Arc::new(Mutex::new(self.city)), commands, names };
+        Ok(Running { views, editor, stopped, statuses, pacemaker, guards, listening })
     }
 }
 
@@ -215,8 +216,7 @@ fn shape(communication: &CommunicationConfig) -> (usize, usize, usize) {
 /// A running engine.
 pub struct Running {
     views: Views,
-    city: City,
-    commands: Sender<Command>,
+    editor: CityEditor,
     stopped: Arc<AtomicBool>,
     statuses: Arc<[SourceStatus]>,
     pacemaker: JoinHandle<()>,
@@ -235,18 +235,9 @@ impl Running {
         &self.statuses
     }
 
-    /// Puts `city` in the place of the city that is: what differs changes at the next tick, and nothing else.
-    pub fn replace_city(&mut self, city: City) {
-        let mut city = city;
-        for source in self.statuses.iter() {
-            city.rows.insert(CityRow::Name(Name::new(Namespace::Source, source.name())));
-        }
-        let changes = self.city.changes_to(&city);
-        self.city = city;
-        if !changes.is_empty() {
-            // The pacemaker listens until this value is dropped.
-            let _ = self.commands.send(Command::City(changes));
-        }
+    /// A way to change the city while the engine runs.
+    pub fn city(&self) -> CityEditor {
+        self.editor.clone()
     }
 
     /// Whether every source has ended.
@@ -276,7 +267,7 @@ impl Running {
     /// Stops sources, workers and sinks, in this order. What was to happen in the future does not happen.
     pub fn shutdown(self) {
         self.stopped.store(true, Ordering::Release);
-        let _ = self.commands.send(Command::Stop);
+        let _ = self.editor.commands.send(Command::Stop);
         if self.pacemaker.join().is_err() {
             tracing::error!("the pacemaker panicked");
         }
@@ -288,6 +279,35 @@ impl Running {
         for sink in self.listening {
             sink.finish();
         }
+    }
+}
+
+/// A way to change the city of a running engine. A clone edits the same city.
+#[derive(Clone)]
+pub struct CityEditor {
+    city: Arc<Mutex<City>>,
+    commands: Sender<Command>,
+    /// The names of the sources, which every city of the engine has.
+    names: Arc<[CityRow]>,
+}
+
+impl CityEditor {
+    /// Puts `city` in the place of the city that is: what differs changes at the next tick, and nothing else.
+    pub fn replace(&self, mut city: City) {
+        city.rows.extend(self.names.iter().cloned());
+        let mut current = self.city.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let changes = current.changes_to(&city);
+        *current = city;
+        if !changes.is_empty() {
+            // An engine that has stopped needs no city.
+            let _ = self.commands.send(Command::City(changes));
+        }
+    }
+}
+
+impl fmt::Debug for CityEditor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CityEditor").finish_non_exhaustive()
     }
 }
 

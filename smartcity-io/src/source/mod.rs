@@ -8,12 +8,14 @@
 mod lines;
 mod memory;
 mod replay;
+mod simulator;
 
 use std::error::Error;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 pub use memory::{MemoryMessage, MemorySource};
 pub use replay::{Replay, ReplayProgress, ReplaySettings};
+pub use simulator::{Dirt, Simulator, SimulatorClock, SimulatorSettings, Written, write_ndjson};
 use smartcity_dataflow::Time;
 use smartcity_dataflow::model::{Instant, Name, Reading, Rejected};
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Origins whose pages may read the answers ("https://city.example"); none named: any, without credentials.
+    /// Origins whose pages may read the answers (`https://city.example`); none named: any, without credentials.
     pub allowed_origins: Vec<String>,
     /// The engine counts as down in the health routes when its last tick is older than this.
     pub stale_after_ms: u64,

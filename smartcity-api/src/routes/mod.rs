@@ -51,7 +51,7 @@ pub(crate) fn router() -> Router<Api> {
 fn alias(path: &str, (schemas, mut paths, router): UtoipaMethodRouter<Api>) -> UtoipaMethodRouter<Api> {
     if let Some((of, mut item)) = paths.paths.pop_first() {
         if let Some(operation) = &mut item.get {
-            operation.summary = Some(format!("Another name of `{of}`."));
+            operation.summary = Some(format!("Another name of {of}."));
             operation.operation_id = Some(format!("{}_alias", path.trim_start_matches('/').replace('/', "_")));
         }
         paths.paths.insert(path.to_owned(), item);

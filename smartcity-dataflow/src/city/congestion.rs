@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Id, Kmh, Millis, Ratio};
+use crate::model::{Id, Kmh, Ratio};
+pub use crate::operators::Window;
 use crate::view::View;
 
 /// Every segment over the last five minutes.
@@ -16,15 +17,6 @@ pub const SEGMENT_WINDOWS: View<(Id, Window), Traffic> = View::new("segment_wind
 
 /// Every named road by event-time window.
 pub const ROAD_WINDOWS: View<(Id, Window), Traffic> = View::new("road_windows");
-
-/// A tumbling window of event time: `start` included, `start + width` excluded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Window {
-    /// Its width, milliseconds.
-    pub width: i64,
-    /// Its first millisecond.
-    pub start: Millis,
-}
 
 /// How freely the traffic flows, by speed relative to free flow: the bands of TomTom's flow feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

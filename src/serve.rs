@@ -37,14 +37,17 @@ impl Server {
                 // A name may have an IPv6 address on a machine without IPv6.
                 Err(error) if error.kind() == std::io::ErrorKind::AddrNotAvailable => refused = Some(error),
                 Err(error) => {
-                    return Err(error)
-                        .with_context(|| format!("cannot listen on {address}: choose another port with --port (API_PORT)"));
+                    return Err(error).with_context(|| {
+                        format!("cannot listen on {address}: choose another port with --port (API_PORT)")
+                    });
                 }
             }
         }
         let Some(first) = listeners.first() else {
             return Err(refused.map_or_else(|| anyhow::anyhow!("{host} has no address"), anyhow::Error::from))
-                .with_context(|| format!("cannot listen on {host}: set listen.host (API_HOST) to an address of this machine"));
+                .with_context(|| {
+                    format!("cannot listen on {host}: set listen.host (API_HOST) to an address of this machine")
+                });
         };
         let port = first.local_addr()?.port();
         let shown = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };

@@ -12,8 +12,8 @@ use serde::Deserialize;
 use smartcity::city::congestion::{SEGMENT_WINDOWS, Traffic, Window};
 use smartcity::city::network::{NETWORK_WINDOWS, Network};
 use smartcity::model::{
-    Body, City, CityRow, Fix, Heading, Id, Instant, Kind, Kmh, Millimetres, Millis, Name, Namespace, Origin, Point, Reading,
-    RoadClass, Segment, Successor,
+    Body, City, CityRow, Fix, Heading, Id, Instant, Kind, Kmh, Millimetres, Millis, Name, Namespace, Origin, Point,
+    Reading, RoadClass, Segment, Successor,
 };
 use smartcity::source::{Batch, Outlet, Source, SourceError};
 use smartcity::view::{Snapshot, View};
@@ -105,8 +105,7 @@ impl Pack {
             .workers(workers)
             .source(self.fixes()?)
             .capability(|streams, publisher| {
-                let matched =
-                    streams.placed.clone().map(|fix| ((fix.reading.device, fix.reading.time), fix.segment));
+                let matched = streams.placed.clone().map(|fix| ((fix.reading.device, fix.reading.time), fix.segment));
                 publisher.publish(&MATCHES, matched);
             })
             .start()?;
@@ -136,9 +135,10 @@ fn city_of(edges: &[Edge]) -> anyhow::Result<City> {
     for edge in edges {
         let id = |edge: &str| Id::new(Namespace::Segment, edge);
         let line = edge.shape.iter().map(|&(lon, lat)| Point::from_degrees(lat, lon).context("a shape is off earth"));
-        let next = edge.next.iter().map(|(to, crossing)| {
-            anyhow::Ok(Successor { segment: id(to), crossing: millimetres(*crossing)? })
-        });
+        let next = edge
+            .next
+            .iter()
+            .map(|(to, crossing)| anyhow::Ok(Successor { segment: id(to), crossing: millimetres(*crossing)? }));
         city.rows.insert(CityRow::Name(Name::new(Namespace::Segment, &edge.id)));
         city.rows.insert(CityRow::Segment(Segment {
             id: id(&edge.id),

@@ -102,7 +102,13 @@ fn index_error(pack: &Pack, replayed: &Replayed, speeds: &[TrueSpeed]) -> f64 {
         .city
         .rows
         .iter()
-        .filter_map(|row| if let CityRow::Segment(segment) = row { Some((segment.id, segment.free_flow.as_f64() / 3.6)) } else { None })
+        .filter_map(|row| {
+            if let CityRow::Segment(segment) = row {
+                Some((segment.id, segment.free_flow.as_f64() / 3.6))
+            } else {
+                None
+            }
+        })
         .collect();
     let mut truth: BTreeMap<i64, (f64, f64)> = BTreeMap::new();
     for row in speeds {
@@ -121,7 +127,11 @@ fn index_error(pack: &Pack, replayed: &Replayed, speeds: &[TrueSpeed]) -> f64 {
 impl fmt::Display for Score {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "fixes on their true edge      {:>8.2} %   of {}", self.matched, self.fixes)?;
-        writeln!(f, "5-minute edge speeds, MAE     {:>8.2} km/h (bias {:+.2}) over {}", self.speed_error, self.speed_bias, self.windows)?;
+        writeln!(
+            f,
+            "5-minute edge speeds, MAE     {:>8.2} km/h (bias {:+.2}) over {}",
+            self.speed_error, self.speed_bias, self.windows
+        )?;
         write!(f, "network travel time index     {:>8.2} %   off in the mean window", self.index_error)
     }
 }

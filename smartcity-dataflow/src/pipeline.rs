@@ -16,8 +16,8 @@ use std::fmt;
 
 use crate::city::congestion::{self, Traffic};
 use crate::city::{
-    air, feeds, incidents, locate, network, paths, quarantine, road_weather, rules, sensors, statics, summary, vehicles,
-    weather, zones,
+    air, feeds, incidents, locate, network, paths, quarantine, road_weather, rules, sensors, statics, summary,
+    vehicles, weather, zones,
 };
 use crate::model::{
     Body, CityRow, Id, IncidentRule, Instant, Kind, Name, Placed, Quantity, Reading, Rejected, Station, UtcOffsets,
@@ -168,7 +168,21 @@ pub fn pipeline<'s>(
     let summary = summary::summary(vehicles.clone(), reports.clone(), incidents.clone(), roads.clone());
     publisher.publish(&summary::SUMMARY, summary);
 
-    Streams { city, placed, rejected, tracks, paths, vehicles, segments, roads, reports, incidents, weather, sensors, air }
+    Streams {
+        city,
+        placed,
+        rejected,
+        tracks,
+        paths,
+        vehicles,
+        segments,
+        roads,
+        reports,
+        incidents,
+        weather,
+        sensors,
+        air,
+    }
 }
 
 /// When a message's id is forgotten: when nothing that the message counts in can change any more.

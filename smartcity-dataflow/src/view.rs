@@ -17,6 +17,8 @@ mod store;
 mod table;
 
 pub use publish::Publisher;
+#[cfg(feature = "testing")]
+pub(crate) use publish::net;
 pub use store::{Changes, Lagged, Position, Snapshot, Views};
 #[cfg(feature = "testing")]
 pub(crate) use table::{Apply, Netted};

@@ -46,9 +46,11 @@ pub(super) fn run(run: &cli::Run) -> anyhow::Result<()> {
 
 pub(super) fn replay(replay: &cli::Replay) -> anyhow::Result<()> {
     let path = replay.path.to_string_lossy().into_owned();
-    let mut layers = settings::layers_of(&replay.common)?
-        .merge(flag("PATH", "replay.path", path))
-        .merge(flag("--loops", "replay.pace.loops", replay.loops.get()));
+    let mut layers = settings::layers_of(&replay.common)?.merge(flag("PATH", "replay.path", path)).merge(flag(
+        "--loops",
+        "replay.pace.loops",
+        replay.loops.get(),
+    ));
     if let Some(speed) = replay.speed {
         layers = layers.merge(flag("--speed", "replay.pace.speed", speed));
     }
@@ -121,8 +123,9 @@ fn serve(server: Server, running: Running, settings: &Settings) -> anyhow::Resul
     let mut watcher = None;
     if watch && !directory.as_os_str().is_empty() {
         let editor = editor.clone();
-        let watched = city_files::watch(&directory, move |city| replace_city(&editor, city))
-            .with_context(|| format!("{} cannot be watched: set city.watch = false to go without", directory.display()))?;
+        let watched = city_files::watch(&directory, move |city| replace_city(&editor, city)).with_context(|| {
+            format!("{} cannot be watched: set city.watch = false to go without", directory.display())
+        })?;
         watcher = Some(watched);
     }
     let reload = move || {
@@ -147,8 +150,7 @@ fn city(settings: &CitySettings) -> anyhow::Result<City> {
     if settings.directory.as_os_str().is_empty() {
         return Ok(city_files::town().to_city());
     }
-    city_files::load(&settings.directory)
-        .with_context(|| format!("{} is no valid city", settings.directory.display()))
+    city_files::load(&settings.directory).with_context(|| format!("{} is no valid city", settings.directory.display()))
 }
 
 fn timely_config(flags: &Timely) -> anyhow::Result<timely::Config> {
@@ -190,7 +192,8 @@ fn say(common: &Common, text: &str) {
 
 /// Draws a bar until the sources have ended; an error where one failed.
 fn watch_replay(sources: &[SourceStatus], progress: &ReplayProgress) -> anyhow::Result<()> {
-    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(progress.total_bytes()) } else { ProgressBar::hidden() };
+    let bar =
+        if std::io::stderr().is_terminal() { ProgressBar::new(progress.total_bytes()) } else { ProgressBar::hidden() };
     bar.set_style(ProgressStyle::with_template("{wide_bar} {percent:>3} %  {msg}  {eta} left")?);
     let began = Instant::now();
     let show = || {

@@ -59,11 +59,23 @@ pub struct Feed {
 
 // STUB
 
-use crate::{Rows, Settings};
 use crate::model::{Placed, Rejected};
 use crate::operators::Deduplicated;
-pub fn feeds<'s>(d: Rows<'s, Deduplicated<Placed>>, _r: Rows<'s, Rejected>, _s: &Settings) -> Rows<'s, ((Id, Kind), Feed)> {
+use crate::{Rows, Settings};
+pub fn feeds<'s>(
+    d: Rows<'s, Deduplicated<Placed>>,
+    _r: Rows<'s, Rejected>,
+    _s: &Settings,
+) -> Rows<'s, ((Id, Kind), Feed)> {
     d.flat_map(|_| None::<((Id, Kind), Feed)>)
 }
-pub fn flags<'s>(f: Rows<'s, (Id, Kind, Flag)>) -> Rows<'s, ((Id, Kind, Flag), u64)> { f.count().map(|(k, n)| (k, n as u64)) }
-pub fn flagged<'s>(placed: Rows<'s, Placed>, _t: Rows<'s, (Id, super::vehicles::Step)>, _s: &Settings) -> Rows<'s, (Id, Kind, Flag)> { placed.flat_map(|_| None::<(Id, Kind, Flag)>) }
+pub fn flags<'s>(f: Rows<'s, (Id, Kind, Flag)>) -> Rows<'s, ((Id, Kind, Flag), u64)> {
+    f.count().map(|(k, n)| (k, n as u64))
+}
+pub fn flagged<'s>(
+    placed: Rows<'s, Placed>,
+    _t: Rows<'s, (Id, super::vehicles::Step)>,
+    _s: &Settings,
+) -> Rows<'s, (Id, Kind, Flag)> {
+    placed.flat_map(|_| None::<(Id, Kind, Flag)>)
+}

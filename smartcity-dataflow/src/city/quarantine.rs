@@ -16,6 +16,11 @@ pub const KEPT: usize = 100;
 // STUB
 
 use crate::Rows;
-pub fn quarantine<'s>(rejected: Rows<'s, Rejected>) -> (Rows<'s, ((Id, Option<Kind>, Reason), u64)>, Rows<'s, ((Time, Origin), Rejected)>) {
-    (rejected.clone().map(|r| (r.origin.source, r.kind, r.reason)).count().map(|(k, n)| (k, n as u64)), crate::operators::newest(rejected.map(|r| ((r.arrived, r.origin), r)), KEPT))
+pub fn quarantine<'s>(
+    rejected: Rows<'s, Rejected>,
+) -> (Rows<'s, ((Id, Option<Kind>, Reason), u64)>, Rows<'s, ((Time, Origin), Rejected)>) {
+    (
+        rejected.clone().map(|r| (r.origin.source, r.kind, r.reason)).count().map(|(k, n)| (k, n as u64)),
+        crate::operators::newest(rejected.map(|r| ((r.arrived, r.origin), r)), KEPT),
+    )
 }

@@ -40,6 +40,13 @@ pub struct RoadWeather {
 // STUB
 
 use crate::Rows;
-use crate::model::{Segment, CityRow};
-pub fn segments<'s>(c: Rows<'s, CityRow>) -> Rows<'s, Segment> { c.flat_map(|r| if let CityRow::Segment(s) = r { Some(s) } else { None }) }
-pub fn road_weather<'s>(s: Rows<'s, Segment>, _w: Rows<'s, (Id, super::weather::StationWeather)>) -> Rows<'s, (Id, RoadWeather)> { s.flat_map(|_| None::<(Id, RoadWeather)>) }
+use crate::model::{CityRow, Segment};
+pub fn segments<'s>(c: Rows<'s, CityRow>) -> Rows<'s, Segment> {
+    c.flat_map(|r| if let CityRow::Segment(s) = r { Some(s) } else { None })
+}
+pub fn road_weather<'s>(
+    s: Rows<'s, Segment>,
+    _w: Rows<'s, (Id, super::weather::StationWeather)>,
+) -> Rows<'s, (Id, RoadWeather)> {
+    s.flat_map(|_| None::<(Id, RoadWeather)>)
+}

@@ -21,5 +21,5 @@ pub use reading::{
     Body, Camera as CameraReading, Fix, Instant, Kind, Origin, Placed, Quantity, Reading, Reason, Rejected, Report,
     ReportStatus, Sensor, Sky, Unit, VehicleDetails, Weather,
 };
-pub use utc_offsets::UtcOffsets;
 pub use units::{Heading, Kmh, Milli, Millimetres, Millis, Ratio};
+pub use utc_offsets::UtcOffsets;

@@ -19,8 +19,8 @@ mod worker;
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -185,7 +185,8 @@ impl Engine {
             completed: 0,
             stopping: false,
         };
-        let taps = self.sources.into_iter().map(Tap::open).collect::<io::Result<Vec<_>>>().map_err(EngineError::Thread)?;
+        let taps =
+            self.sources.into_iter().map(Tap::open).collect::<io::Result<Vec<_>>>().map_err(EngineError::Thread)?;
         let statuses = taps.iter().map(|tap| tap.status.clone()).collect();
         let initial = if process == 0 { City::default().changes_to(&self.city) } else { Vec::new() };
         let pacemaker = thread::Builder::new()
@@ -249,7 +250,8 @@ impl Running {
     pub fn wait_finished(&self) -> Time {
         loop {
             if let Some(last) = self.last_tick() {
-                let through = self.views.wait_past(last.saturating_sub(1), Duration::from_millis(100)).position().through;
+                let through =
+                    self.views.wait_past(last.saturating_sub(1), Duration::from_millis(100)).position().through;
                 if through >= last {
                     return last;
                 }

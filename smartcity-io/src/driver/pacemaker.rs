@@ -42,7 +42,11 @@ pub(super) struct Pacemaker {
 impl Pacemaker {
     /// Keeps time until told to stop.
     pub(super) fn run(&mut self, city: Vec<(CityRow, Diff)>, taps: Vec<Tap>) {
-        if self.clock.is_replay() { self.replay(city, taps) } else { self.live(city, taps) }
+        if self.clock.is_replay() {
+            self.replay(city, taps)
+        } else {
+            self.live(city, taps)
+        }
         for worker in &self.workers {
             worker.send(Order::Stop);
         }

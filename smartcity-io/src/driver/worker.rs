@@ -176,13 +176,8 @@ fn build(worker: &mut Worker, plan: &Plan) -> Sessions {
         names: InputSession::new(),
         city: InputSession::new(),
     };
-    let publisher = Publisher::new(
-        plan.views.clone(),
-        worker.index(),
-        worker.peers(),
-        plan.threads,
-        Arc::clone(&plan.stopped),
-    );
+    let publisher =
+        Publisher::new(plan.views.clone(), worker.index(), worker.peers(), plan.threads, Arc::clone(&plan.stopped));
     worker.dataflow_named("City", |scope| {
         let inputs = Inputs {
             readings: sessions.readings.to_collection(scope),

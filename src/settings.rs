@@ -130,7 +130,7 @@ impl Provider for Variable {
         let value = if self.setting.starts_with("topics.") {
             Value::from(vec![self.value.clone()])
         } else {
-            self.value.parse()?
+            self.value.parse().unwrap_or_else(|never: std::convert::Infallible| match never {})
         };
         let nested = figment::util::nest(self.setting, value);
         Ok(Profile::Default.collect(nested.into_dict().unwrap_or_default()))

@@ -1,7 +1,6 @@
 //! Running an engine: demo, run and replay differ in their source and clock.
 
 use std::io::IsTerminal;
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -180,7 +179,6 @@ fn timely_config(flags: &Timely) -> anyhow::Result<timely::Config> {
         addresses: addresses.into_iter().take(processes).collect(),
         report: false,
         zerocopy: false,
-        log_fn: Arc::new(|_| None),
     };
     Ok(config)
 }

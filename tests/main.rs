@@ -1,0 +1,3 @@
+//! Tests of the whole: engines on real and simulated feeds, and the program as a person runs it.
+
+mod shared;

@@ -29,9 +29,12 @@ impl Server {
             .to_socket_addrs()
             .with_context(|| format!("{host} is no address of this machine: set listen.host (API_HOST) to one"))?
             .collect();
-        let mut listeners = Vec::new();
+        let mut listeners: Vec<TcpListener> = Vec::new();
         let mut refused = None;
-        for address in addresses {
+        for mut address in addresses {
+            if let (0, Some(first)) = (*port, listeners.first()) {
+                address.set_port(first.local_addr()?.port()); // any port, but the same one on every address
+            }
             match runtime.block_on(TcpListener::bind(address)) {
                 Ok(listener) => listeners.push(listener),
                 // A name may have an IPv6 address on a machine without IPv6.

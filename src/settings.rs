@@ -147,7 +147,7 @@ pub(crate) fn layers(file: Option<&Path>) -> anyhow::Result<Figment> {
     for (name, setting) in CONTRACT_VARIABLES {
         if let Ok(value) = std::env::var(name) {
             let variable = Variable { name, setting, value };
-            layers = if setting.starts_with("topics.") { layers.adjoin(variable) } else { layers.merge(variable) };
+            layers = if setting.starts_with("topics.") { layers.admerge(variable) } else { layers.merge(variable) };
         }
     }
     Ok(layers.merge(Env::prefixed("SMARTCITY_").ignore(&["log", "shared"]).split("__")))

@@ -13,13 +13,12 @@ pub(super) fn run(command: City) -> anyhow::Result<()> {
         City::Generate { dir } => {
             let town = city_files::town();
             city_files::write(&town, &dir)?;
-            println!("{}\nwritten to {}; edit it, then: smartcity demo --city {0}", town.summary(), dir.display());
-            Ok(())
+            let (summary, dir) = (town.summary(), dir.display());
+            super::write(&format!("{summary}\nwritten to {dir}; edit it, then: smartcity demo --city {dir}"))
         }
         City::Check { dir } => {
             let document = city_files::load_document(&dir)?;
-            println!("{} is a valid city\n{}", dir.display(), document.summary());
-            Ok(())
+            super::write(&format!("{} is a valid city\n{}", dir.display(), document.summary()))
         }
         City::ImportOsm { file, dir, name, service } => import_osm(&file, &dir, name, service),
     }
@@ -40,6 +39,6 @@ fn import_osm(file: &Path, dir: &Path, name: Option<String>, service: bool) -> a
     .with_context(|| format!("{} was not imported", file.display()))?;
     bar.finish_and_clear();
     city_files::write(&document, dir)?;
-    println!("{}\nwritten to {}; see it with: smartcity demo --city {0}", document.summary(), dir.display());
-    Ok(())
+    let (summary, dir) = (document.summary(), dir.display());
+    super::write(&format!("{summary}\nwritten to {dir}; see it with: smartcity demo --city {dir}"))
 }

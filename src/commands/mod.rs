@@ -4,6 +4,8 @@ mod city;
 mod engine;
 mod simulate;
 
+use std::io::{ErrorKind, Write};
+
 use crate::cli::Command;
 use crate::settings;
 
@@ -16,12 +18,18 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Simulate(simulate) => simulate::simulate(&simulate),
         Command::City(city) => city::run(city),
         Command::Config(config) => {
-            println!("{}", settings::describe(&settings::layers_of(&config.common)?)?);
-            Ok(())
+            write(&settings::describe(&settings::layers_of(&config.common)?)?)
         }
         Command::Version => {
-            println!("smartcity {}", env!("CARGO_PKG_VERSION"));
-            Ok(())
+            write(concat!("smartcity ", env!("CARGO_PKG_VERSION")))
         }
+    }
+}
+
+/// Writes a line to standard output; a reader that has seen enough is no error.
+fn write(text: &str) -> anyhow::Result<()> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        outcome => Ok(outcome?),
     }
 }

@@ -33,6 +33,5 @@ pub(super) fn simulate(simulate: &cli::Simulate) -> anyhow::Result<()> {
     };
     let written = write_ndjson(&simulate.dir, &city, simulator)?;
     let (rows, dir) = (written.rows, simulate.dir.display());
-    println!("{rows} messages in {} files; replay them with: smartcity replay {dir}", written.files);
-    Ok(())
+    super::write(&format!("{rows} messages in {} files; replay them with: smartcity replay {dir}", written.files))
 }

@@ -15,6 +15,7 @@ pub mod rules;
 pub mod sensors;
 pub mod statics;
 pub mod summary;
+pub mod units;
 pub mod vehicles;
 pub mod weather;
 pub mod zones;

@@ -7,9 +7,9 @@
 mod city;
 mod geo;
 mod id;
+mod offsets;
 mod reading;
 mod units;
-mod utc_offsets;
 
 pub use city::{
     Alias, Camera, City, CityRow, IncidentRule, Priority, ResponseUnit, Road, RoadClass, Segment, Severity, Station,
@@ -17,9 +17,9 @@ pub use city::{
 };
 pub use geo::{Bounds, Point, Projection, Ring, bearing, distance_mm, length_mm, project};
 pub use id::{Id, Name, Names, Namespace};
+pub use offsets::UtcOffsets;
 pub use reading::{
     Body, Camera as CameraReading, Fix, Instant, Kind, Origin, Placed, Quantity, Reading, Reason, Rejected, Report,
     ReportStatus, Sensor, Sky, Unit, VehicleDetails, Weather,
 };
 pub use units::{Heading, Kmh, Milli, Millimetres, Millis, Ratio};
-pub use utc_offsets::UtcOffsets;

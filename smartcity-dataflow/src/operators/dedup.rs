@@ -19,6 +19,14 @@ pub enum Deduplicated<V> {
     Suppressed(V),
 }
 
+impl<V> Deduplicated<V> {
+    /// The message, whatever became of it.
+    pub fn message(&self) -> &V {
+        let (Self::Accepted(message) | Self::Duplicate(message) | Self::Suppressed(message)) = self;
+        message
+    }
+}
+
 /// Which messages were accepted, each once? The first row of each key, the smallest where several come in one tick; none
 /// once the key is withdrawn, be it before or after the row came.
 ///

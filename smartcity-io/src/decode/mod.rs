@@ -19,6 +19,8 @@ mod fuzz;
 mod json;
 mod names;
 #[cfg(test)]
+mod round_trip;
+#[cfg(test)]
 pub(crate) mod tests;
 mod time_zone;
 mod timestamp;

@@ -47,8 +47,8 @@ impl Named {
 
 /// The texts of the city's own ids.
 fn texts(city: &City) -> FxHashMap<Id, &str> {
-    let name = |row| if let &CityRow::Name(ref name) = row { Some((name.id, &*name.text)) } else { None };
-    city.rows.iter().filter_map(name).collect()
+    let names = city.rows.iter().filter_map(|row| if let CityRow::Name(name) = row { Some(name) } else { None });
+    names.map(|name| (name.id, &*name.text)).collect()
 }
 
 /// A camera over a way.

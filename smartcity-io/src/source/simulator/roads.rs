@@ -146,10 +146,7 @@ impl Roads {
             for old in &next[at as usize] {
                 let Some(&way) = position.get(old) else { continue };
                 let entered = segments[*old as usize];
-                let mut leg = Leg::new(end, entered.line[0], 0.0);
-                if leg.end == 0.0 {
-                    leg.heading = entered.heading();
-                }
+                let leg = Leg::new(end, entered.line[0], 0.0);
                 let turn_speed = match heading.difference(entered.heading()) {
                     0..3_000 => f64::INFINITY,
                     3_000..6_000 => 8.0,

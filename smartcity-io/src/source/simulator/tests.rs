@@ -17,7 +17,8 @@ const NOON: u64 = 1_795_435_200_000;
 const MINUTE: u64 = 60_000;
 const ROADS: [&str; 6] = ["highway_101", "market_st", "broadway", "mission_st", "van_ness", "side_st"];
 
-/// Two-way streets, 200 m apart, six by six; the streets from west to east are those of the contract.
+/// Two-way streets, 200 m apart, six by six, that end 8 m before the middle of a junction; the streets from west to east
+/// are those of the contract.
 fn town() -> City {
     let origin = Point { lat: 377_700_000, lon: -1_224_200_000 };
     let at = |column: i64, row: i64| origin.shifted(column * 200_000, row * 200_000);
@@ -33,7 +34,8 @@ fn town() -> City {
     };
     let mut rows = BTreeSet::new();
     for &(a, b, number) in &drafts {
-        let line = [at(a.0, a.1), at(b.0, b.1)];
+        let (east, north) = ((b.0 - a.0) * 8_000, (b.1 - a.1) * 8_000);
+        let line = [at(a.0, a.1).shifted(east, north), at(b.0, b.1).shifted(-east, -north)];
         let next = drafts.iter().filter(|&&(from, to, _)| from == b && to != a);
         rows.insert(CityRow::Segment(Segment {
             id: id(a, b),
@@ -44,7 +46,9 @@ fn town() -> City {
             free_flow: Kmh(50_000),
             length: length_mm(&line),
             line: line.into(),
-            next: next.map(|&(from, to, _)| Successor { segment: id(from, to), crossing: Millimetres(0) }).collect(),
+            next: next
+                .map(|&(from, to, _)| Successor { segment: id(from, to), crossing: Millimetres(16_000) })
+                .collect(),
         }));
     }
     for number in 0..30 {
@@ -206,7 +210,7 @@ fn vehicles_move_as_vehicles_do() {
     let city = town();
     let lines: Vec<_> = city.segments().map(|segment| segment.line.clone()).collect();
     let mut last: HashMap<Id, Reading<Instant>> = HashMap::new();
-    let (mut straight, mut moving) = (0, 0);
+    let (mut straight, mut crossing, mut moving) = (0, 0, 0);
     for row in &batch.readings {
         let (Body::Fix(Fix { speed: Some(speed), heading: Some(heading), .. }), Some(place)) = (row.body, row.place)
         else {
@@ -216,7 +220,9 @@ fn vehicles_move_as_vehicles_do() {
         moving += usize::from(speed.0 > 5_000);
         let at = lines.iter().filter_map(|line| project(place, line));
         let on_road = at.filter(|at| at.distance.0 < 500).any(|at| at.heading.difference(heading) < 1_000);
-        assert!(on_road, "{place:?} heading {heading:?} is on no road");
+        let at_junction = lines.iter().any(|line| distance_mm(place, line[0]).0 < 16_500);
+        assert!(on_road || at_junction, "{place:?} heading {heading:?} is on no road");
+        crossing += usize::from(!on_road);
         if let Some(before) = last.insert(row.device, *row) {
             let Body::Fix(Fix { speed: Some(speed_before), heading: Some(heading_before), .. }) = before.body else {
                 panic!("{before:?}")
@@ -233,7 +239,8 @@ fn vehicles_move_as_vehicles_do() {
             }
         }
     }
-    assert!(straight > 100_000 && moving * 10 > batch.readings.len() * 5, "{straight} {moving}");
+    assert!(straight > 100_000 && crossing > 1_000, "{straight} {crossing}");
+    assert!(moving * 2 > batch.readings.len(), "{moving} of {}", batch.readings.len());
 }
 
 #[test]

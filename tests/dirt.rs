@@ -6,12 +6,12 @@ use std::path::Path;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 use serde_json::Value;
+use smartcity::Time;
 use smartcity::city::quarantine::QUARANTINE;
 use smartcity::city_files;
 use smartcity::decode::{JsonDecoder, TopicMap};
 use smartcity::model::{Id, Kind, Namespace, Reason};
 use smartcity::source::{Batch, Dirt, MemoryMessage, MemorySource, SimulatorClock, SimulatorSettings, write_ndjson};
-use smartcity::Time;
 
 use crate::shared::{Outcome, by_tick, replay, rows_of};
 
@@ -38,7 +38,8 @@ fn sent(folder: &Path) -> Vec<Sent> {
         let Ok(text) = std::fs::read_to_string(folder.join(format!("{topic}.ndjson"))) else { continue };
         for line in text.lines() {
             let value: Value = serde_json::from_str(line).expect("clean messages are JSON");
-            let time: jiff::Timestamp = value["timestamp"].as_str().expect("a timestamp").parse().expect("with an offset");
+            let time: jiff::Timestamp =
+                value["timestamp"].as_str().expect("a timestamp").parse().expect("with an offset");
             all.push(Sent { topic: topic.to_owned(), value, at: time.as_millisecond() as Time });
         }
     }

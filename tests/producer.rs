@@ -23,7 +23,8 @@ fn the_producers_messages_show_its_one_vehicle_its_road_its_weather_and_its_emer
         .map(|line| serde_json::from_str::<(String, String, String)>(line).expect("a triple"))
         .map(|(topic, key, value)| (topic, key, serde_json::from_str(&value).expect("the producer writes JSON")))
         .collect();
-    let last = |topic: &str| messages.iter().rfind(|(of, _, _)| of == topic).map(|(_, _, value)| value).expect("a message");
+    let last =
+        |topic: &str| messages.iter().rfind(|(of, _, _)| of == topic).map(|(_, _, value)| value).expect("a message");
 
     let source = Replay::open("test", &folder, ReplaySettings::default(), JsonDecoder::default()).expect("a recording");
     let outcome = replay(&city_files::town().to_city(), by_tick(rows_of(source), 100, |_| {}), 1);
@@ -60,7 +61,11 @@ fn the_producers_messages_show_its_one_vehicle_its_road_its_weather_and_its_emer
     assert_eq!(active.len(), 23);
 
     assert!(views.rows(&QUARANTINE).is_empty(), "nothing is quarantined");
-    let flagged: u64 =
-        views.rows(&FLAGS).iter().filter(|((_, _, flag), _)| *flag == Flag::ImplausibleSpeed).map(|(_, rows)| rows).sum();
+    let flagged: u64 = views
+        .rows(&FLAGS)
+        .iter()
+        .filter(|((_, _, flag), _)| *flag == Flag::ImplausibleSpeed)
+        .map(|(_, rows)| rows)
+        .sum();
     assert_eq!(flagged, 2 * 48, "every step of both feeds is flagged");
 }

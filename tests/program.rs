@@ -94,15 +94,18 @@ const SOON: Duration = Duration::from_secs(5);
 #[test]
 fn the_demo_lives_within_five_seconds_and_ends_within_two() {
     let demo = Running::start(&["demo"]);
-    demo.wait_for("/api/vehicles/locations", SOON, |_, vehicles| vehicles.as_array().is_some_and(|rows| !rows.is_empty()));
+    demo.wait_for("/api/vehicles/locations", SOON, |_, vehicles| {
+        vehicles.as_array().is_some_and(|rows| !rows.is_empty())
+    });
     demo.wait_for("/api/analytics/city-summary", SOON, |_, summary| summary["total_vehicles"].as_u64() > Some(0));
     demo.wait_for("/api/traffic/live/highway_101", SOON, |status, _| status == 200);
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let first = runtime.block_on(async {
         tokio::time::timeout(Duration::from_secs(1), async {
-            let (mut socket, _) =
-                tokio_tungstenite::connect_async(format!("ws://{}/ws/realtime", demo.address)).await.expect("a WebSocket");
+            let (mut socket, _) = tokio_tungstenite::connect_async(format!("ws://{}/ws/realtime", demo.address))
+                .await
+                .expect("a WebSocket");
             socket.next().await.expect("a frame").expect("no error")
         })
         .await
@@ -127,7 +130,8 @@ fn a_replay_serves_its_views_after_the_last_row() {
     assert!(served["average_city_speed"].is_number());
     replay.interrupt();
 
-    let (ok, changes, error) = output(&["replay", path, "--exit", "--emit", "changes", "--views", "summary", "-w", "2"]);
+    let (ok, changes, error) =
+        output(&["replay", path, "--exit", "--emit", "changes", "--views", "summary", "-w", "2"]);
     assert!(ok, "{error}");
     let last: Value = serde_json::from_str(changes.lines().last().expect("changes")).expect("JSON a line");
     assert_eq!((&last["view"], &last["diff"]), (&Value::from("summary"), &Value::from(1)));
@@ -158,7 +162,8 @@ fn settings_show_where_they_come_from() {
         .output()
         .expect("the program runs");
     let said = String::from_utf8(output.stdout).expect("text");
-    let line = |name: &str| said.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name} in {said}"));
+    let line =
+        |name: &str| said.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name} in {said}"));
     assert!(line("listen.port = 9123").ends_with("environment variable API_PORT"));
     assert!(line("engine.tick_ms = 50").contains("SMARTCITY_"));
     assert!(line("topics.vehicle = [\"vehicle_data\",\"cars\"]").contains("VEHICLE_TOPIC"));

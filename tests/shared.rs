@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 use smartcity::model::City;
-use smartcity::source::{Batch, MemorySource, Outlet, Source};
 use smartcity::sink::EmitChanges;
+use smartcity::source::{Batch, MemorySource, Outlet, Source};
 use smartcity::view::Snapshot;
 use smartcity::{Clock, Engine, Settings, Time};
 

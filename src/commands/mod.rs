@@ -17,12 +17,8 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Replay(replay) => engine::replay(&replay),
         Command::Simulate(simulate) => simulate::simulate(&simulate),
         Command::City(city) => city::run(city),
-        Command::Config(config) => {
-            write(&settings::describe(&settings::layers_of(&config.common)?)?)
-        }
-        Command::Version => {
-            write(concat!("smartcity ", env!("CARGO_PKG_VERSION")))
-        }
+        Command::Config(config) => write(&settings::describe(&settings::layers_of(&config.common)?)?),
+        Command::Version => write(concat!("smartcity ", env!("CARGO_PKG_VERSION"))),
     }
 }
 

@@ -34,7 +34,8 @@ impl Nearness {
     }
 
     pub(super) fn holds(self, earlier: Spot, later: Spot) -> bool {
-        later.time.0 - earlier.time.0 <= self.time_ms && distance_mm(earlier.place, later.place) <= self.distance
+        later.time.0.saturating_sub(earlier.time.0) <= self.time_ms
+            && distance_mm(earlier.place, later.place) <= self.distance
     }
 }
 

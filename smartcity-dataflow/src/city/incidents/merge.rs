@@ -12,7 +12,7 @@ use crate::model::{Id, IncidentRule, Ratio, Severity};
 use crate::{Rows, Settings};
 
 /// With so many sources an incident is one step graver than its reports say: who has an accident calls once, a great one is
-/// reported by everybody who sees it. \[own\]
+/// reported by everybody who sees it. (Our choice.)
 pub const MANY_SOURCES: usize = 3;
 
 /// Which reports speak of the same event? Reports of one type within [`Settings::merge_distance_m`] *and*
@@ -30,7 +30,7 @@ pub const MANY_SOURCES: usize = 3;
 ///
 /// - Severity: the gravest of the reports, one step higher with [`MANY_SOURCES`] distinct sources.
 /// - Priority: the most urgent of the reports. Agencies: those of the type, in the order of its rule.
-/// - Confidence: noisy-or over the sources, 1 − (1 − 0.6)ⁿ for n of them, rounded down: 0.6, 0.84, 0.936, ... \[own\]
+/// - Confidence: noisy-or over the sources, 1 − (1 − 0.6)ⁿ for n of them, rounded down: 0.6, 0.84, 0.936, ... (Our choice.)
 ///
 /// A change costs the reports around it and those of the incidents that it touches, which their rows list anyway.
 ///

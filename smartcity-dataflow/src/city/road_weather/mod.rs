@@ -43,7 +43,7 @@ pub struct RoadWeather {
     pub station: Id,
 }
 
-/// The weather of a station is believed this far around it. \[own\]
+/// The weather of a station is believed this far around it. (Our choice.)
 pub const STATION_REACH: Millimetres = Millimetres(3_000_000);
 
 /// Height of a cell; weather does not differ within one.

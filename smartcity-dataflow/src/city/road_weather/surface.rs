@@ -37,8 +37,8 @@ impl Surface {
 
     /// The state of a surface by the weather over it; `None` where it is dry.
     ///
-    /// The first of these that holds \[own; names as in DATEX II\], with Ts the surface's temperature, Ta the air's and Td the
-    /// dew point:
+    /// The first of these that holds (our choice; names as in DATEX II), with Ts the surface's temperature, Ta the air's
+    /// and Td the dew point:
     ///
     /// | state | condition |
     /// |---|---|

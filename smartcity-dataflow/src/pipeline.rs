@@ -20,7 +20,7 @@ use crate::city::{
     vehicles, weather, zones,
 };
 use crate::model::{
-    Body, CityRow, Id, IncidentRule, Instant, Kind, Name, Placed, Quantity, Reading, Rejected, Station, UtcOffsets,
+    Body, CityRow, Id, IncidentRule, Instant, Kind, Name, Placed, Quantity, Reading, Rejected, Segment, Station, UtcOffsets,
 };
 use crate::operators::{Deduplicated, dedup, round_up, validate};
 use crate::view::Publisher;
@@ -160,8 +160,8 @@ pub fn pipeline<'s>(
     publisher.publish(&weather::WEATHER, weather.clone());
     publisher.publish(&sensors::SENSORS, sensors.clone());
     publisher.publish(&air::AIR, air.clone());
-    let wet = road_weather::road_weather(road_weather::segments(city.clone()), weather.clone());
-    publisher.publish(&road_weather::ROAD_WEATHER, wet);
+    let surfaces = road_weather::road_weather(placed.clone(), weather.clone(), segments_of(city.clone()), settings);
+    publisher.publish(&road_weather::ROAD_WEATHER, surfaces);
 
     let figures = zones::zones(vehicles.clone(), reports.clone(), parts, city.clone());
     publisher.publish(&zones::ZONES, figures);
@@ -203,6 +203,10 @@ fn remembered_until(settings: &Settings) -> impl Fn(&Placed) -> Time + 'static {
 
 fn incident_rules<'s>(city: Rows<'s, CityRow>) -> Rows<'s, IncidentRule> {
     city.flat_map(|row| if let CityRow::Rule(rule) = row { Some(rule) } else { None })
+}
+
+fn segments_of<'s>(city: Rows<'s, CityRow>) -> Rows<'s, Segment> {
+    city.flat_map(|row| if let CityRow::Segment(segment) = row { Some(segment) } else { None })
 }
 
 fn stations<'s>(city: Rows<'s, CityRow>) -> Rows<'s, Station> {

@@ -1,9 +1,8 @@
 //! What is the weather at every station?
 //!
 //! A station is a device that sends weather. Its newest reading by event time counts, from the tick at which it came for
-//! [`Settings::weather_life_ms`]: half an hour by default, three times the ten minutes at which automatic stations report.
-//! Readings of one moment are told apart by where they were read (source, partition, offset), so the answer does not
-//! depend on which came first.
+//! [`Settings::weather_life_ms`]. Readings of one moment are told apart by where they were read (source, partition, offset),
+//! so the answer does not depend on which came first.
 //!
 //! Assumption: a reading stands for the whole station. A quantity that it does not state is not filled in from older ones.
 

@@ -1,6 +1,6 @@
 //! Which reports are near each other?
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Included};
 
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,8 @@ impl Nearness {
     }
 
     pub(super) fn holds(self, earlier: Spot, later: Spot) -> bool {
-        later.time.0 - earlier.time.0 <= self.time_ms && distance_mm(earlier.place, later.place) <= self.distance
+        later.time.0.saturating_sub(earlier.time.0) <= self.time_ms
+            && distance_mm(earlier.place, later.place) <= self.distance
     }
 }
 
@@ -72,16 +73,12 @@ pub(super) fn links<'s>(spots: Rows<'s, (Id, Spot)>, near: Nearness) -> Rows<'s,
                 touched.extend(here.visitors_after(visit.spot, near));
             }
         }
-        let before = here.links(&touched, near);
         for (visit, diff) in changes {
             here.change(visit, diff > 0);
         }
-        let after = here.links(&touched, near);
-        for link in before.difference(&after) {
-            turn.emit(*link, -1);
-        }
-        for link in after.difference(&before) {
-            turn.emit(*link, 1);
+        for spot in touched {
+            let (before, after) = here.link_again(spot, near);
+            turn.replace(before.map(|earlier| (spot, earlier)), after.map(|earlier| (spot, earlier)));
         }
         if here.visitors.is_empty() { Keep::No } else { Keep::Yes }
     })
@@ -102,6 +99,8 @@ struct Here {
     visitors: BTreeSet<Spot>,
     /// In the cell.
     residents: BTreeSet<Spot>,
+    /// The resident that each visitor is linked to.
+    links: BTreeMap<Spot, Spot>,
 }
 
 impl Here {
@@ -123,15 +122,15 @@ impl Here {
         after.filter(move |visitor| near.holds(resident, **visitor)).copied()
     }
 
-    /// Each of `visitors` that is here, with the oldest resident before it that is near.
-    fn links(&self, visitors: &BTreeSet<Spot>, near: Nearness) -> BTreeSet<(Spot, Spot)> {
-        let link = |visitor: &Spot| {
-            let first =
-                Spot { time: Millis(visitor.time.0.saturating_sub(near.time_ms).saturating_sub(1)), ..*visitor };
-            let mut before = self.residents.range((Included(first), Excluded(*visitor)));
-            before.find(|resident| near.holds(**resident, *visitor)).map(|resident| (*visitor, *resident))
-        };
-        visitors.intersection(&self.visitors).filter_map(link).collect()
+    /// Links a visitor, if it is still here, to the oldest resident before it that is near: the link before and after.
+    fn link_again(&mut self, visitor: Spot, near: Nearness) -> (Option<Spot>, Option<Spot>) {
+        let first = Spot { time: Millis(visitor.time.0.saturating_sub(near.time_ms).saturating_sub(1)), ..visitor };
+        let mut residents = self.residents.range((Included(first), Excluded(visitor)));
+        let oldest = residents.find(|resident| near.holds(**resident, visitor)).copied();
+        let after = oldest.filter(|_| self.visitors.contains(&visitor));
+        let before = self.links.remove(&visitor);
+        self.links.extend(after.map(|resident| (visitor, resident)));
+        (before, after)
     }
 }
 

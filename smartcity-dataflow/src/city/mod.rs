@@ -4,6 +4,8 @@
 pub mod air;
 pub mod congestion;
 pub mod feeds;
+#[cfg(test)]
+mod fixtures;
 pub mod incidents;
 pub mod locate;
 pub mod network;

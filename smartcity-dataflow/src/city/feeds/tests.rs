@@ -137,11 +137,14 @@ fn late_withdrawn_suppressed_and_rejected_messages_are_counted_apart() {
 
 #[test]
 fn a_feed_that_only_sends_rubbish_is_seen() {
-    check(&[at(3, Err(rejected("kafka", Some(Kind::Gps))))], expect![[r#"
+    check(
+        &[at(3, Err(rejected("kafka", Some(Kind::Gps))))],
+        expect![[r#"
         3 +1 0/min lag 0 skew 0; total 0 dup 0 late 0 rej 1 wd 0; at 3 event 0
         9 -1 0/min lag 0 skew 0; total 0 dup 0 late 0 rej 1 wd 0; at 3 event 0
         9 +1 0/min lag 0 skew 0; total 0 dup 0 late 0 rej 1 wd 0; at 3 event 0 silent
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::paths::Piece;
 use crate::model::{Body, CityRow, Id, Kmh, Millimetres, Millis, Placed, Ratio, Segment};
+pub use crate::operators::Window;
 use crate::operators::{Aggregate, aggregate, expire, latest, round_up};
 use crate::view::View;
 use crate::{Diff, Rows, Settings, Time};
@@ -45,15 +46,6 @@ pub const SEGMENT_WINDOWS: View<(Id, Window), Traffic> = View::new("segment_wind
 
 /// Every named road by event-time window.
 pub const ROAD_WINDOWS: View<(Id, Window), Traffic> = View::new("road_windows");
-
-/// A tumbling window of event time: `start` included, `start + width` excluded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Window {
-    /// Its width, milliseconds.
-    pub width: i64,
-    /// Its first millisecond.
-    pub start: Millis,
-}
 
 /// How freely the traffic flows, by speed relative to free flow: the bands of TomTom's flow feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

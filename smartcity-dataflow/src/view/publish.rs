@@ -119,10 +119,10 @@ impl Collector {
 }
 
 /// Changes of a view as they come.
-type Updates<K, V> = Vec<((K, V), Diff)>;
+pub(crate) type Updates<K, V> = Vec<((K, V), Diff)>;
 
 /// The net changes of a tick: ascending by key, what goes before what comes; `None` where nothing changed.
-fn net<K: Key, V: Row>(mut changes: Updates<K, V>) -> Option<Netted<K, V>> {
+pub(crate) fn net<K: Key, V: Row>(mut changes: Updates<K, V>) -> Option<Netted<K, V>> {
     consolidate(&mut changes);
     let mut changes: Vec<_> = changes.into_iter().map(|((key, row), diff)| (key, row, diff)).collect();
     changes.sort_by(|(a, _, d), (b, _, e)| (a, d).cmp(&(b, e)));

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::Context;
 use flate2::read::GzDecoder;
@@ -16,21 +15,21 @@ use smartcity::model::{
     Reading, RoadClass, Segment, Successor,
 };
 use smartcity::source::{Batch, Outlet, Source, SourceError};
-use smartcity::view::{Snapshot, View};
+use smartcity::view::View;
 use smartcity::{Clock, Engine, Settings};
 
 /// The simulated hour begins at this time, a whole number of windows after the epoch.
-pub const BEGIN_MS: i64 = 1_704_067_200_000;
+pub(crate) const BEGIN_MS: i64 = 1_704_067_200_000;
 
 /// Which edge each fix was put on.
-pub const MATCHES: View<(Id, Millis), Option<Id>> = View::new("matches");
+pub(crate) const MATCHES: View<(Id, Millis), Option<Id>> = View::new("matches");
 
 /// A folder with the files of a pack.
 #[derive(Debug)]
-pub struct Pack {
+pub(crate) struct Pack {
     dir: PathBuf,
     /// The network.
-    pub city: City,
+    pub(crate) city: City,
 }
 
 #[derive(Deserialize)]
@@ -62,43 +61,41 @@ struct FixRow {
 
 /// What the engine made of a pack.
 #[derive(Debug)]
-pub struct Replayed {
+pub(crate) struct Replayed {
     /// Edge of each fix.
-    pub matches: BTreeMap<(Id, Millis), Option<Id>>,
+    pub(crate) matches: BTreeMap<(Id, Millis), Option<Id>>,
     /// Traffic by edge and window.
-    pub windows: BTreeMap<(Id, Window), Traffic>,
+    pub(crate) windows: BTreeMap<(Id, Window), Traffic>,
     /// Network figures by window.
-    pub network: BTreeMap<Window, Network>,
-    /// All views after the last row.
-    pub snapshot: Arc<Snapshot>,
+    pub(crate) network: BTreeMap<Window, Network>,
 }
 
 /// Settings for the hour: windows stay until it is over.
-pub fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     Settings { retention_ms: 2 * 3_600_000, ..Settings::default() }
 }
 
 impl Pack {
     /// Reads the network of the pack in `dir`.
-    pub fn open(dir: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn open(dir: &Path) -> anyhow::Result<Self> {
         let file: NetworkFile = serde_json::from_reader(unzip(&dir.join("network.json.gz"))?)?;
         let city = city_of(&file.edges)?;
         Ok(Self { dir: dir.to_owned(), city })
     }
 
     /// The fixes, as they arrived.
-    pub fn fixes(&self) -> anyhow::Result<Fixes> {
+    pub(crate) fn fixes(&self) -> anyhow::Result<Fixes> {
         Ok(Fixes { lines: unzip(&self.dir.join("gps30_p20.ndjson.gz"))? })
     }
 
     /// A table of the pack, row by row.
-    pub fn table<T: for<'de> Deserialize<'de>>(&self, name: &str) -> anyhow::Result<Vec<T>> {
+    pub(crate) fn table<T: for<'de> Deserialize<'de>>(&self, name: &str) -> anyhow::Result<Vec<T>> {
         let mut reader = csv::Reader::from_reader(unzip(&self.dir.join(name))?);
         reader.deserialize().collect::<Result<_, _>>().with_context(|| format!("{name} is not the table expected"))
     }
 
     /// Runs the hour through an engine.
-    pub fn replay(&self, workers: usize) -> anyhow::Result<Replayed> {
+    pub(crate) fn replay(&self, workers: usize) -> anyhow::Result<Replayed> {
         let engine = Engine::new(self.city.clone())
             .settings(settings())
             .clock(Clock::Replay)
@@ -116,7 +113,6 @@ impl Pack {
             matches: snapshot.rows(&MATCHES).into_iter().collect(),
             windows: snapshot.rows(&SEGMENT_WINDOWS).into_iter().collect(),
             network: snapshot.rows(&NETWORK_WINDOWS).into_iter().collect(),
-            snapshot,
         })
     }
 }
@@ -156,7 +152,7 @@ fn city_of(edges: &[Edge]) -> anyhow::Result<City> {
 }
 
 /// The fixes of a pack as a recorded source: the clock follows `arrive`.
-pub struct Fixes {
+pub(crate) struct Fixes {
     lines: BufReader<Box<dyn Read + Send>>,
 }
 

@@ -20,19 +20,19 @@ const ENOUGH_FIXES: u32 = 100;
 
 /// How near the engine's picture is to the truth.
 #[derive(Clone, Copy, Debug)]
-pub struct Score {
+pub(crate) struct Score {
     /// Fixes whose true edge is known.
-    pub fixes: usize,
+    pub(crate) fixes: usize,
     /// Share of them that were put on it, %.
-    pub matched: f64,
+    pub(crate) matched: f64,
     /// Edges and windows scored.
-    pub windows: usize,
+    pub(crate) windows: usize,
     /// Mean absolute error of their speed, km/h.
-    pub speed_error: f64,
+    pub(crate) speed_error: f64,
     /// Mean error of their speed, km/h.
-    pub speed_bias: f64,
+    pub(crate) speed_bias: f64,
     /// Mean absolute error of the network's travel time index over its windows, %.
-    pub index_error: f64,
+    pub(crate) index_error: f64,
 }
 
 #[derive(Deserialize)]
@@ -52,7 +52,7 @@ struct TrueSpeed {
 
 impl Score {
     /// Scores a replay of `pack`.
-    pub fn of(pack: &Pack, replayed: &Replayed) -> anyhow::Result<Self> {
+    pub(crate) fn of(pack: &Pack, replayed: &Replayed) -> anyhow::Result<Self> {
         let edges: Vec<TrueEdge> = pack.table("fcd5_truth.csv.gz")?;
         let speeds: Vec<TrueSpeed> = pack.table("edge300_truth.csv.gz")?;
         let segment = |edge: &str| Id::new(Namespace::Segment, edge);

@@ -1,4 +1,6 @@
 //! The city as differential dataflow operators.
+#![deny(clippy::float_arithmetic)]
+
 pub mod city;
 pub mod model;
 pub mod operators;

@@ -20,7 +20,8 @@ use crate::city::{
     vehicles, weather, zones,
 };
 use crate::model::{
-    Body, CityRow, Id, IncidentRule, Instant, Kind, Name, Placed, Quantity, Reading, Rejected, Segment, Station, UtcOffsets,
+    Body, CityRow, Id, IncidentRule, Instant, Kind, Name, Placed, Quantity, Reading, Rejected, Segment, Station,
+    UtcOffsets,
 };
 use crate::operators::{Deduplicated, dedup, round_up, validate};
 use crate::view::Publisher;

@@ -27,7 +27,7 @@ pub const REACH: Millimetres = Millimetres(35_000);
 /// A vehicle whose heading differs more from a segment's is not on it, hundredths of a degree.
 pub const MAX_TURN_CENTIDEGREES: i64 = 6_000;
 
-/// Places every reading: vehicles on a segment, everything with a place in a zone.
+/// Where is every reading? Vehicles and cameras on a segment, everything with a place in a zone.
 ///
 /// | time | readings                        | city          | output                      |
 /// |-----:|---------------------------------|---------------|-----------------------------|
@@ -35,6 +35,28 @@ pub const MAX_TURN_CENTIDEGREES: i64 = 6_000;
 /// |    1 | +(fix 4 m beside it, heading 5°)|               | +(fix, on north street)     |
 /// |    1 | +(fix there, heading 90°)       |               | +(fix, on no segment)       |
 /// |    2 | +(fix 4 m beside it, heading 5°)| -north street | +(fix, on no segment)       |
+///
+/// Input is insert-only: messages before they are deduplicated. A withdrawal is a message too and takes back what was placed
+/// then ([`dedup`](crate::operators::dedup) keeps it). Every worker keeps the whole map.
+///
+/// ```
+/// # use smartcity_dataflow::{city::locate::locate, model::*, testing::{at, trace}};
+/// # let id = Id::new(Namespace::Segment, "north");
+/// # let (class, lanes, free_flow, next) = (RoadClass::Primary, 1, Kmh(50_000), [].into());
+/// let (start, end) = (Point::default(), Point::default().shifted(0, 100_000));
+/// let line = [start, end].into();
+/// let street = Segment { id, road: id, zone: None, class, lanes, free_flow, length: Millimetres(100_000), line, next };
+/// # let origin = Origin { source: id, partition: 0, offset: 0 };
+/// # let (time, kind, device, arrived) = (Millis(1), Kind::Gps, id, 1);
+/// let (place, body) = (Some(start.shifted(4_000, 50_000)), Body::Fix(Fix::default()));
+/// let reading = Reading { time, origin, kind, id, device, arrived, place, body };
+/// let placed = trace(
+///     &[at(0, (None, Some(CityRow::Segment(street)))), at(1, (Some(reading), None))],
+///     |rows| locate(rows.clone().flat_map(|(reading, _)| reading), rows.flat_map(|(_, city)| city)),
+///     5,
+/// );
+/// assert_eq!(placed[0].1.segment, Some(id));
+/// ```
 pub fn locate<'s>(readings: Rows<'s, Reading>, city: Rows<'s, CityRow>) -> Rows<'s, Placed> {
     let places = city.filter(|row| matches!(row, CityRow::Segment(_) | CityRow::Zone(_) | CityRow::Camera(_)));
     map_with(
@@ -127,8 +149,8 @@ impl Map {
             let found = project(point, &segment.line).filter(|found| found.distance <= REACH)?;
             let turn = heading.map_or(0, |heading| heading.difference(found.heading));
             (turn <= MAX_TURN_CENTIDEGREES).then(|| {
-                // Millionths of (d / 5 m)² + (Δ / 20°)².
-                (found.distance.0.pow(2) / 25 + turn.pow(2) / 4, segment)
+                // (d / 5 m)² + (Δ / 20°)² in hundred-millionths.
+                (4 * found.distance.0.pow(2) + 25 * turn.pow(2), segment)
             })
         });
         scored.min_by_key(|(score, _)| *score).map(|(_, segment)| &**segment)
@@ -158,3 +180,6 @@ impl Map {
         Placed { reading, segment: segment.map(|segment| segment.id), road: segment.map(|segment| segment.road), zone }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,8 @@ pub mod air;
 mod cells;
 pub mod congestion;
 pub mod feeds;
+#[cfg(test)]
+mod fixtures;
 pub mod incidents;
 pub mod locate;
 pub mod network;

@@ -12,13 +12,15 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::rc::Rc;
 
+use imbl::OrdMap;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-use super::vehicles::Step;
-use crate::model::{CityRow, Id, Kmh, Millimetres, Millis, Placed, Segment, length_mm, project};
+use super::locate::REACH;
+use super::vehicles::{Step, remembered_ms};
+use crate::model::{CityRow, Id, Kmh, Millimetres, Millis, Placed, Segment, distance_mm, length_mm, project};
 use crate::operators::{AsOf, map_with};
-use crate::{Rows, Settings, Time};
+use crate::{Diff, Rows, Settings, Time};
 
 /// Fixes further apart in time say nothing of the way between them.
 pub const MAX_GAP_MS: i64 = 60_000;
@@ -31,6 +33,9 @@ pub const MAX_BACKWARDS: Millimetres = Millimetres(30_000);
 
 /// No way is longer: what `MAX_SPEED` covers in `MAX_GAP_MS`.
 const MAX_WAY: Millimetres = Millimetres(1_500_000);
+
+/// As many ways are kept for the next vehicle that takes them; vehicles that jump about could ask for any pair of segments.
+const MAX_ROUTES: usize = 200_000;
 
 /// Time and distance of a vehicle on one segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -51,32 +56,56 @@ pub struct Piece {
     pub millis: i64,
 }
 
-/// The pieces of every step of every vehicle, in the network as it was when the step became known.
+/// Which way did every vehicle take, and how long did it spend on each segment? The pieces of every step, in the network as it
+/// was when both fixes were known.
+///
+/// With segments a and b of 100 m, one after the other:
 ///
 /// | time | tracks                                   | output                             |
 /// |-----:|------------------------------------------|------------------------------------|
 /// |    1 | +(10 m into a ← none)                    |                                    |
 /// |    2 | +(30 m into b, 20 s later ← 10 m into a) | +(a, 90 m in 15 s) +(b, 30 m in 5 s) |
+/// |    3 | -(30 m into b, 20 s later ← 10 m into a) | -(a, 90 m in 15 s) -(b, 30 m in 5 s) |
+///
+/// A network that was known before the first fix must be there from tick 0: a step is looked up in the network of its own
+/// tick, also when it is fed again after a restart. Every worker keeps the network, with its past for as long as steps may be
+/// taken back; a version costs its changes.
+///
+/// ```
+/// # use smartcity_dataflow::{Settings, city::paths::paths, model::*, operators::Followed, testing::{at, trace}};
+/// # let id = Id::new(Namespace::Segment, "a");
+/// # let (class, lanes, free_flow, next) = (RoadClass::Primary, 1, Kmh(50_000), [].into());
+/// let (start, end) = (Point::default(), Point::default().shifted(0, 100_000));
+/// let (length, line) = (Millimetres(100_000), [start, end].into());
+/// let street = Segment { id, road: id, zone: None, class, lanes, free_flow, length, line, next };
+/// let fix = |seconds: i64, metres: i64| {
+///     # let origin = Origin { source: id, partition: 0, offset: 0 };
+///     # let (kind, device, arrived, body) = (Kind::Gps, id, 9, Body::Fix(Fix::default()));
+///     let (time, place) = (Millis(seconds * 1_000), Some(start.shifted(0, metres * 1_000)));
+///     let reading = Reading { time, origin, kind, id, device, arrived, place, body };
+///     Placed { reading, segment: Some(id), road: Some(id), zone: None }
+/// };
+/// let step = (id, Followed { row: fix(10, 90), previous: Some(fix(0, 40)) });
+/// let pieces = trace(
+///     &[at(0, (None, Some(CityRow::Segment(street)))), at(9, (Some(step), None))],
+///     |rows| paths(rows.clone().flat_map(|(step, _)| step), rows.flat_map(|(_, city)| city), &Settings::default()),
+///     9,
+/// );
+/// let (9, piece, 1) = pieces[0] else { panic!("one piece") };
+/// assert_eq!(((piece.distance.0 + 500) / 1_000, piece.millis, piece.middle), (50, 10_000, Millis(5_000)));
+/// ```
 pub fn paths<'s>(tracks: Rows<'s, (Id, Step)>, city: Rows<'s, CityRow>, settings: &Settings) -> Rows<'s, Piece> {
     let segments = city.flat_map(|row| if let CityRow::Segment(segment) = row { Some(segment) } else { None });
     let steps = tracks.flat_map(|(_, step)| step.previous.map(|from| (from, step.row)));
-    // A step may be taken back for as long as its fixes are remembered, so the network is remembered as long.
-    let remembered = settings.retention_ms + settings.traffic_window_ms + settings.max_ahead_ms;
+    // A step may be taken back for as long as its fixes are remembered, and they may lie ahead of the clock.
+    let remembered = remembered_ms(settings) + settings.max_ahead_ms + settings.tick_ms;
     map_with(
         steps,
         segments,
         "Paths",
         move |networks: &mut AsOf<Rc<Network>>, now, changes| {
             networks.change(now, now.saturating_sub(remembered), |network| {
-                let network = Rc::make_mut(network);
-                network.routes.take();
-                for (segment, diff) in changes {
-                    if diff > 0 {
-                        network.segments.insert(segment.id, Rc::new(segment));
-                    } else if network.segments.get(&segment.id).is_some_and(|known| **known == segment) {
-                        network.segments.remove(&segment.id);
-                    }
-                }
+                *network = Rc::new(network.after(changes));
             });
         },
         |(from, to), networks| {
@@ -87,9 +116,9 @@ pub fn paths<'s>(tracks: Rows<'s, (Id, Step)>, city: Rows<'s, CityRow>, settings
 }
 
 /// The road network, with the ways found in it so far.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct Network {
-    segments: FxHashMap<Id, Rc<Segment>>,
+    segments: OrdMap<Id, Rc<Segment>>,
     routes: RefCell<FxHashMap<(Id, Id), Option<Way>>>,
 }
 
@@ -115,6 +144,11 @@ fn pieces(from: &Placed, to: &Placed, arrived: Time, network: &Network) -> Optio
     if gap <= 0 || gap > MAX_GAP_MS {
         return None;
     }
+    // Not even straight from one to the other: then no way need be searched.
+    let straight = distance_mm(from.reading.place?, to.reading.place?).0 - 2 * REACH.0;
+    if too_fast(straight, gap) {
+        return None;
+    }
     let (start, end) = (network.segments.get(&from.segment?)?, network.segments.get(&to.segment?)?);
     let (left, reached) = (position(from, start)?, position(to, end)?);
     let leg = |segment: &Segment, length| Leg {
@@ -133,8 +167,7 @@ fn pieces(from: &Placed, to: &Placed, arrived: Time, network: &Network) -> Optio
         let first = leg(start, start.length - left);
         [first].into_iter().chain(between.iter().copied()).chain([leg(end, reached)]).collect()
     };
-    let distance: i64 = way.iter().map(|leg| leg.length.0).sum();
-    if distance * 3_600 > MAX_SPEED.0 * gap {
+    if too_fast(way.iter().map(|leg| leg.length.0).sum(), gap) {
         return None;
     }
     let total = way.iter().map(|leg| leg.cost).sum::<i64>().max(1);
@@ -159,6 +192,11 @@ fn pieces(from: &Placed, to: &Placed, arrived: Time, network: &Network) -> Optio
     Some(pieces)
 }
 
+/// Whether so many millimetres in so many milliseconds are more than [`MAX_SPEED`].
+fn too_fast(distance: i64, millis: i64) -> bool {
+    distance * 3_600 > MAX_SPEED.0 * millis
+}
+
 /// How far into its segment a fix is, in the segment's own length.
 fn position(fix: &Placed, segment: &Segment) -> Option<Millimetres> {
     let along = project(fix.reading.place?, &segment.line)?.along;
@@ -167,12 +205,30 @@ fn position(fix: &Placed, segment: &Segment) -> Option<Millimetres> {
 }
 
 impl Network {
-    /// The fastest way by free flow from the end of one segment to the start of another: junctions and segments between.
-    fn route(&self, start: &Segment, end: &Segment) -> Option<Way> {
-        self.routes.borrow_mut().entry((start.id, end.id)).or_insert_with(|| self.search(start, end)).clone()
+    /// The network after some changes, whatever their order.
+    fn after(&self, changes: Vec<(Segment, Diff)>) -> Self {
+        let mut segments = self.segments.clone();
+        for (segment, diff) in changes {
+            if diff > 0 {
+                segments.insert(segment.id, Rc::new(segment));
+            } else if segments.get(&segment.id).is_some_and(|known| **known == segment) {
+                segments.remove(&segment.id);
+            }
+        }
+        Self { segments, routes: RefCell::default() }
     }
 
-    /// Dijkstra's algorithm over segments, by the time at which a segment is entered; ties by id.
+    /// The fastest way by free flow from the end of one segment to the start of another: junctions and segments between.
+    fn route(&self, start: &Segment, end: &Segment) -> Option<Way> {
+        let mut routes = self.routes.borrow_mut();
+        if routes.len() >= MAX_ROUTES {
+            routes.clear();
+        }
+        routes.entry((start.id, end.id)).or_insert_with(|| self.search(start, end)).clone()
+    }
+
+    /// Dijkstra's algorithm over segments, by the time at which a segment is entered. Of equally fast ways the one whose last
+    /// segment is entered first, then the one whose last segment has the smaller id, then so for the way to that one.
     fn search(&self, start: &Segment, end: &Segment) -> Option<Way> {
         struct Entered {
             cost: i64,
@@ -219,3 +275,6 @@ impl Network {
         Some(way.into())
     }
 }
+
+#[cfg(test)]
+mod tests;

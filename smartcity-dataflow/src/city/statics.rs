@@ -24,7 +24,31 @@ pub const CITY_ALIASES: View<Id, Id> = View::new("city_aliases");
 /// Every text that rows refer to.
 pub const NAMES: View<Id, Arc<str>> = View::new("names");
 
-/// Publishes the city's own data, a view for each part.
+/// What does the city consist of? Publishes its own data, a view for each part.
+///
+/// | time | city                    | city_roads                     | city_aliases            |
+/// |-----:|-------------------------|--------------------------------|-------------------------|
+/// |    0 | +road market_st         | +(market_st: "Market Street")  |                         |
+/// |    1 | +alias market → market_st |                              | +(market: market_st)    |
+///
+/// ```
+/// # use std::sync::{Arc, atomic::AtomicBool};
+/// # use differential_dataflow::input::InputSession;
+/// # use smartcity_dataflow::{Diff, Time, city::statics::*, model::*, view::{Publisher, Views}};
+/// let road = Road { id: Id::new(Namespace::Road, "market_st"), name: Id::new(Namespace::Text, "Market Street") };
+/// let views = timely::execute_directly(move |worker| {
+///     let views = Views::new(1, || 0);
+///     let publisher = Publisher::new(views.clone(), 0, 1, 1, Arc::new(AtomicBool::new(false)));
+///     let mut city = InputSession::<Time, CityRow, Diff>::new();
+///     worker.dataflow(|scope| publish_city(&publisher, &city.to_collection(scope)));
+///     city.insert(CityRow::Road(road));
+///     city.advance_to(10);
+///     city.flush();
+///     worker.step_while(|| views.snapshot().position().through < 9);
+///     views.snapshot()
+/// });
+/// assert_eq!(views.row(&CITY_ROADS, &road.id), Some(road));
+/// ```
 pub fn publish_city<'s>(publisher: &Publisher, city: &Rows<'s, CityRow>) {
     macro_rules! part {
         ($view:expr, $part:ident, $row:ident => $keyed:expr) => {
@@ -48,8 +72,31 @@ pub const NAME_BUCKET_MS: Time = 3_600_000;
 
 /// What is each id called? The texts of the city, and those that readings used lately.
 ///
+/// With a life of two hours:
+///
+/// | time  | city                | used                     | output             |
+/// |------:|---------------------|--------------------------|--------------------|
+/// |  9:00 | +(1, "market_st")   |                          | +(1, "market_st")  |
+/// | 10:20 |                     | +(10:20, (2, "Camry"))   | +(2, "Camry")      |
+/// | 12:10 |                     | +(12:10, (2, "Camry"))   |                    |
+/// | 15:00 |                     |                          | -(2, "Camry")      |
+///
 /// A text of a reading is known from its first use in an hour until `life` after that hour; `life` exceeds the life of any
-/// row, so a row that is shown has its names. Of two texts with one id (a collision) the greater is shown.
+/// row, so a row that is shown has its names. Of two texts with one id (a collision) the greater is shown. `used` is to say a
+/// name once in each hour of its use (decoders do): the state is one row for each time it is said.
+///
+/// ```
+/// # use smartcity_dataflow::{city::statics::names, model::{Name, Namespace}, testing::{at, trace}};
+/// const HOUR: u64 = 3_600_000;
+/// let camry = Name::new(Namespace::Text, "Camry");
+/// let known = trace(
+///     &[at(HOUR + 5, (HOUR + 5, camry.clone()))],
+///     |used| names(&used.clone().flat_map(|_| None), used, 2 * HOUR),
+///     9 * HOUR,
+/// );
+/// let row = (camry.id, camry.text);
+/// assert_eq!(known, [(HOUR + 5, row.clone(), 1), (4 * HOUR, row, -1)]);
+/// ```
 pub fn names<'s>(city: &Rows<'s, CityRow>, used: Rows<'s, (Time, Name)>, life: Time) -> Rows<'s, (Id, Arc<str>)> {
     let lasting = city.clone().flat_map(|row| match row {
         CityRow::Name(name) => Some((name.id, (name.text, Time::MAX))),
@@ -58,3 +105,6 @@ pub fn names<'s>(city: &Rows<'s, CityRow>, used: Rows<'s, (Time, Name)>, life: T
     let used = used.map(move |(at, name)| (name.id, (name.text, round_up(at + 1, NAME_BUCKET_MS) + life)));
     latest(lasting.concat(used), "Names", |(_, ends)| *ends).map(|(id, (text, _))| (id, text))
 }
+
+#[cfg(test)]
+mod tests;

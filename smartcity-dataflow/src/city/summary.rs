@@ -1,4 +1,8 @@
 //! How is the city, in one line?
+//!
+//! The mean speed is that of the vehicles shown, standing ones included, by the speed they report (else that of their track):
+//! what the contract's summary calls the average city speed. It is not the speed of the network, which weighs every fix of
+//! the last minutes ([`super::network`]).
 
 use serde::{Deserialize, Serialize};
 
@@ -93,6 +97,21 @@ impl Aggregate<Counted> for SummarySum {
 /// |    1 | +(a, 30 km/h)        |         |                   | +(1 vehicle, 30 km/h)               |
 /// |    2 | +(b, 50 km/h)        | +r      | +(market_st, slow)| -… +(2 vehicles, 40 km/h, 1 active, 1 of 1 congested) |
 /// |    3 | -(a, 30 km/h)        | -r      |                   | -… +(1 vehicle, 50 km/h, 0 active, 1 of 1 congested)  |
+///
+/// ```
+/// # use smartcity_dataflow::{city::{congestion::{Flow, traffic}, summary::summary}, model::*, testing::{at, trace}};
+/// let market_st = Id::new(Namespace::Road, "market_st");
+/// let slow = traffic(Flow { fixes: 3, ..Flow::default() }, Kmh(20_000), Kmh(50_000));
+/// let rows = trace(
+///     &[at(0, (market_st, slow))],
+///     |roads| {
+///         let none = roads.clone();
+///         summary(none.clone().flat_map(|_| None), none.clone().flat_map(|_| None), none.flat_map(|_| None), roads)
+///     },
+///     5,
+/// );
+/// assert_eq!((rows[0].1.1.congested_roads, rows[0].1.1.observed_roads), (1, 1));
+/// ```
 pub fn summary<'s>(
     vehicles: Rows<'s, (Id, Vehicle)>,
     reports: Rows<'s, (Id, ActiveReport)>,
@@ -106,3 +125,6 @@ pub fn summary<'s>(
     let counted = vehicles.concat(reports).concat(incidents).concat(roads).consolidate_stream();
     aggregate::<_, _, SummarySum>(counted.map(|counted| ((), counted)), "Summary", |()| None)
 }
+
+#[cfg(test)]
+mod tests;

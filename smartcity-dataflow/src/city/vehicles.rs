@@ -1,13 +1,17 @@
 //! Where is every vehicle now, and how does it move?
-
 //!
 //! A vehicle is whoever sends fixes, by either feed: the vehicle's own (`vehicle_data`) or its tracker's (`gps_data`). Its
 //! newest fix by event time counts, for as long as the fix lives. Beside what the vehicle reports stands what its track
 //! says: the speed and heading from the fix before to this one. Where the two cannot both be true the row says so; it is
 //! not dropped.
+//!
+//! A vehicle has a track in each feed. Many send by both at the same moment, so a track through both would stand still at
+//! every other step; and two receivers in one vehicle would zigzag between their errors.
 
 use serde::{Deserialize, Serialize};
 
+use super::congestion;
+use super::paths::MAX_GAP_MS;
 use crate::model::{
     Body, Fix, Heading, Id, Kind, Kmh, Millimetres, Millis, Placed, Point, VehicleDetails, bearing, distance_mm,
 };
@@ -48,9 +52,9 @@ pub struct Vehicle {
     pub reported_speed: Option<Kmh>,
     /// Heading as it reported it.
     pub reported_heading: Option<Heading>,
-    /// Speed from its last fix to this one.
+    /// Speed from the feed's last fix of it to this one.
     pub track_speed: Option<Kmh>,
-    /// Heading from its last fix to this one.
+    /// Heading from the feed's last fix of it to this one.
     pub track_heading: Option<Heading>,
     /// Whether it moves.
     pub moving: bool,
@@ -80,23 +84,51 @@ impl Vehicle {
     }
 }
 
-/// A fix of a vehicle with the one before it.
+/// A fix of a vehicle with the one before it in the same feed.
 pub type Step = Followed<Placed>;
 
-/// Every fix of every vehicle with the vehicle's fix before it, by event time: the track of the vehicle.
+/// How did every vehicle move? Every fix with the vehicle's fix before it in the same feed, by event time.
 ///
-/// Fixes are remembered until no window that they count in can change any more; a fix older than that has no track.
+/// | time | placed               | output (fix ← fix before)                                        |
+/// |-----:|----------------------|------------------------------------------------------------------|
+/// |    1 | +(v, gps, 10:00:00)  | +(v, 10:00:00 ← none)                                            |
+/// |    2 | +(v, gps, 10:00:30)  | +(v, 10:00:30 ← 10:00:00)                                        |
+/// |    3 | +(v, gps, 10:00:10)  | -(v, 10:00:30 ← 10:00:00) +(v, 10:00:10 ← 10:00:00) +(v, 10:00:30 ← 10:00:10) |
+/// |    4 | -(v, gps, 10:00:00)  | -(v, 10:00:10 ← 10:00:00) +(v, 10:00:10 ← none)                  |
+/// |    5 | +(v, vehicle, 10:00:40) | +(v, 10:00:40 ← none)                                         |
+///
+/// Fixes are remembered until no window that they, or the way to the next fix, count in can change any more; a fix that comes
+/// later than that has no track.
+///
+/// ```
+/// # use smartcity_dataflow::{Settings, city::vehicles::tracks, model::*, testing::{at, trace}};
+/// let fix = |seconds: i64| {
+///     # let id = Id::new(Namespace::Device, "v");
+///     # let origin = Origin { source: id, partition: 0, offset: 0 };
+///     # let (kind, device, arrived, body) = (Kind::Gps, id, 9, Body::Fix(Fix::default()));
+///     let (time, place) = (Millis(seconds * 1_000), Some(Point::default()));
+///     Placed { reading: Reading { time, origin, kind, id, device, arrived, place, body }, segment: None, road: None, zone: None }
+/// };
+/// let steps = trace(&[at(9, fix(0)), at(9, fix(30))], |placed| tracks(placed, &Settings::default()), 9);
+/// assert_eq!(steps[1].1.1.previous, Some(fix(0)));
+/// ```
 pub fn tracks<'s>(placed: Rows<'s, Placed>, settings: &Settings) -> Rows<'s, (Id, Step)> {
-    let forget = forgotten_at(settings);
-    let fixes = placed.filter(|placed| fix_of(placed).is_some()).map(|placed| (placed.reading.device, placed));
-    predecessor(fixes, "Tracks", forget)
+    let fixes = placed
+        .filter(|placed| fix_of(placed).is_some())
+        .map(|placed| ((placed.reading.device, placed.reading.kind), placed));
+    predecessor(fixes, "Tracks", forgotten_at(settings)).map(|((vehicle, _), step)| (vehicle, step))
 }
 
-/// When a fix is forgotten: when the last window it counts in is.
-fn forgotten_at(settings: &Settings) -> impl Fn(&Placed) -> Time + 'static {
-    let remembered = settings.retention_ms + settings.traffic_window_ms;
-    let tick = settings.tick_ms;
-    move |placed| round_up(placed.reading.time.0.max(0) as u64 + remembered, tick)
+/// How long after its event a fix is remembered, milliseconds: until nothing that it, or the way to the next fix, counts in
+/// can change any more.
+pub(super) fn remembered_ms(settings: &Settings) -> Time {
+    congestion::amended_ms(settings) + MAX_GAP_MS.unsigned_abs()
+}
+
+/// When a fix is forgotten.
+fn forgotten_at(settings: &Settings) -> impl Fn(&Placed) -> Time + Copy + 'static {
+    let (remembered, tick) = (remembered_ms(settings), settings.tick_ms);
+    move |placed| round_up(placed.reading.time.0.saturating_add_unsigned(remembered).max(0) as u64, tick)
 }
 
 /// Where is every vehicle now, and how does it move? Its newest live fix, with what the track says of it.
@@ -107,6 +139,28 @@ fn forgotten_at(settings: &Settings) -> impl Fn(&Placed) -> Time + 'static {
 /// |    2 | +(v, 10:00:30 ← 10:00:00)        | -(v, at 10:00:00) +(v, at 10:00:30, 36 km/h north) |
 /// |    3 | +(v, 10:00:10 ← 10:00:00), and the step to 10:00:30 now starts there | the track speed of (v, at 10:00:30) changes |
 /// |  302 |                                  | -(v, at 10:00:30)               |
+///
+/// `tracks` are those of `placed`. A fix that came so late that its track is forgotten before the fix's life ends stands from
+/// then on without a track.
+///
+/// ```
+/// # use smartcity_dataflow::{Settings, city::vehicles::{tracks, vehicles}, model::*, testing::{at, trace}};
+/// let fix = |seconds: i64, arrived, north_m: i64| {
+///     # let id = Id::new(Namespace::Device, "v");
+///     # let origin = Origin { source: id, partition: 0, offset: 0 };
+///     # let (kind, device, body) = (Kind::Gps, id, Body::Fix(Fix::default()));
+///     let (time, place) = (Millis(seconds * 1_000), Some(Point::default().shifted(0, north_m * 1_000)));
+///     Placed { reading: Reading { time, origin, kind, id, device, arrived, place, body }, segment: None, road: None, zone: None }
+/// };
+/// let settings = Settings::default();
+/// let rows = trace(
+///     &[at(1, fix(0, 1, 0)), at(2, fix(10, 2, 100))],
+///     move |placed| vehicles(placed.clone(), tracks(placed, &settings), &settings),
+///     9,
+/// );
+/// let (2, (_, row), 1) = rows[2] else { panic!("the newest fix comes last") };
+/// assert_eq!(row.track_speed.map(|speed| (speed.0 + 500) / 1_000), Some(36));
+/// ```
 pub fn vehicles<'s>(
     placed: Rows<'s, Placed>,
     tracks: Rows<'s, (Id, Step)>,
@@ -114,13 +168,16 @@ pub fn vehicles<'s>(
 ) -> Rows<'s, (Id, Vehicle)> {
     let life = settings.vehicle_life_ms;
     let ends = move |placed: &Placed| placed.reading.arrived + life;
-    let (forgotten, forgets) = (forgotten_at(settings), forgotten_at(settings));
-    // The track forgets a fix that came very late while the vehicle is still shown: the fix then stands without a track.
-    let late = placed
-        .filter(move |placed| fix_of(placed).is_some() && forgotten(placed) < ends(placed))
+    let forgotten = forgotten_at(settings);
+    let outlives_its_track = move |placed: &Placed| forgotten(placed) < ends(placed);
+    // What the track forgets it takes back no more. So of a fix that lives longer, the row without a track comes from the
+    // readings alone, and a row with one is gone by then.
+    let bare = placed
+        .filter(move |placed| fix_of(placed).is_some() && outlives_its_track(placed))
         .map(|row| (row.reading.device, Step { row, previous: None }));
-    latest(tracks.concat(late), "Vehicles", move |step| match step.previous {
-        Some(_) => ends(&step.row).min(forgets(&step.row)),
+    let tracked = tracks.filter(move |(_, step)| step.previous.is_some() || !outlives_its_track(&step.row));
+    latest(tracked.concat(bare), "Vehicles", move |step| match step.previous {
+        Some(_) => ends(&step.row).min(forgotten(&step.row)),
         None => ends(&step.row),
     })
     .flat_map(|(vehicle, step)| vehicle_after(&step).map(|row| (vehicle, row)))
@@ -190,3 +247,6 @@ fn vehicle_after(step: &Step) -> Option<Vehicle> {
         details: fix.details,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,4 @@
 //! How does each zone fare?
-
 //!
 //! A vehicle and a report count in the zone they lie in; a segment counts in the zone its data names.
 
@@ -71,7 +70,35 @@ impl Aggregate<Counted> for ZoneSum {
     }
 }
 
-/// How does each zone fare?
+/// How does each zone fare? No row for a zone while there is nothing to show.
+///
+/// | time | vehicles            | reports     | parts            | city               | output                        |
+/// |-----:|---------------------|-------------|------------------|--------------------|-------------------------------|
+/// |    0 | +(v, east, moving)  |             | +(a, 4 fixes)    |                    | +(east: 1 vehicle, 1 moving)  |
+/// |    1 |                     |             |                  | +(a lies in east)  | -… +(east: 1 vehicle, 1 moving, traffic of a) |
+/// |    2 | -(v, east, moving)  | +(r in west)|                  | -(a lies in east)  | -… +(west: 1 emergency)       |
+///
+/// ```
+/// # use smartcity_dataflow::{city::{vehicles::Vehicle, zones::zones}, model::*, testing::{at, trace}};
+/// let (v, east) = (Id::new(Namespace::Device, "v"), Id::new(Namespace::Zone, "east"));
+/// let vehicle = Vehicle {
+///     zone: Some(east),
+///     moving: true,
+///     # time: Millis(0), place: Point::default(), reported_speed: None, reported_heading: None, track_speed: None,
+///     # track_heading: None, implausible: None, segment: None, kind: Kind::Gps, vehicle_type: None, details: None,
+///     // …
+/// };
+/// let rows = trace(
+///     &[at(0, (v, vehicle))],
+///     |vehicles| {
+///         let none = vehicles.clone();
+///         zones(vehicles, none.clone().flat_map(|_| None), none.clone().flat_map(|_| None), none.flat_map(|_| None))
+///     },
+///     5,
+/// );
+/// let (0, (zone, row), 1) = rows[0] else { panic!("one row") };
+/// assert_eq!((zone, row.vehicles, row.moving, row.traffic), (east, 1, 1, None));
+/// ```
 pub fn zones<'s>(
     vehicles: Rows<'s, (Id, Vehicle)>,
     reports: Rows<'s, (Id, ActiveReport)>,
@@ -88,3 +115,6 @@ pub fn zones<'s>(
     let traffic = parts.join_map(zone_of_segment, |_, part, zone| (*zone, Counted::Traffic(*part)));
     aggregate::<_, _, ZoneSum>(vehicles.concat(reports).concat(traffic), "Zones", |_| None)
 }
+
+#[cfg(test)]
+mod tests;

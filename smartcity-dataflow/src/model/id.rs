@@ -53,7 +53,8 @@ pub struct Id(NonZeroU64);
 impl Id {
     /// The id of `text` in `namespace`.
     pub fn new(namespace: Namespace, text: &str) -> Self {
-        let hash = XxHash3_64::oneshot_with_seed(namespace as u64, text.as_bytes());
+        // Not the namespace as XXH3's seed: of short texts the seed only flips bits, so that device "331" was camera "332".
+        let hash = XxHash3_64::oneshot(text.as_bytes()) ^ (namespace as u64 + 1).wrapping_mul(NAMESPACES_APART);
         Self(NonZeroU64::new(hash).unwrap_or(NonZeroU64::MIN))
     }
 
@@ -62,6 +63,9 @@ impl Id {
         self.0.get()
     }
 }
+
+/// 2⁶⁴ divided by the golden ratio: its multiples differ in all their bits.
+const NAMESPACES_APART: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl fmt::Debug for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -159,4 +163,22 @@ impl FromIterator<Name> for Names {
 
 thread_local! {
     static IN_SCOPE: RefCell<Option<Names>> = const { RefCell::new(None) };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn numbers_in_a_row_have_distinct_ids_in_all_namespaces() {
+        use Namespace::*;
+        let namespaces = [Message, Device, Camera, Segment, Road, Zone, Unit, Incident, Source, Text];
+        for prefix in ["", "Vehicle", "a device with a long name "] {
+            let ids =
+                namespaces.iter().flat_map(|&space| (0..500).map(move |n| Id::new(space, &format!("{prefix}{n}"))));
+            assert_eq!(ids.collect::<BTreeSet<_>>().len(), 500 * namespaces.len(), "{prefix:?}");
+        }
+    }
 }

@@ -16,7 +16,7 @@ use super::feed::VehiclePositions;
 /// What the engine made of the polls, as of the last one.
 #[derive(Debug)]
 pub(crate) struct Summary {
-    /// Tick of the last poll.
+    /// Time of the last poll, in whole seconds as the feed has it.
     pub(crate) through: Millis,
     /// Vehicles of the last minutes.
     pub(crate) vehicles: BTreeMap<Id, Vehicle>,
@@ -50,7 +50,7 @@ impl Summary {
         }
         let feeds = snapshot.rows(&FEEDS);
         Ok(Self {
-            through: Millis(last as i64),
+            through: Millis(last as i64 / 1_000 * 1_000),
             vehicles: snapshot.rows(&VEHICLES).into_iter().collect(),
             accepted: feeds.values().map(|feed| feed.accepted).sum(),
             duplicates: feeds.values().map(|feed| feed.duplicates).sum(),

@@ -34,7 +34,7 @@ impl Summary {
     /// Replays `files` through an engine.
     ///
     /// The city has no roads, so the vehicles are shown where they are and counted on no road. A city imported from
-    /// OpenStreetMap (`smartcity_io::city::import_osm`) in its place puts them on theirs.
+    /// OpenStreetMap (`city_files::import_osm`) in its place puts them on theirs.
     pub(crate) fn of(files: Vec<PathBuf>) -> anyhow::Result<Self> {
         let engine = Engine::new(City::default()).clock(Clock::Replay).source(VehiclePositions::new(files)).start()?;
         let last = engine.wait_finished();

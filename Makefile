@@ -28,7 +28,7 @@ fmt-check: ## fail where the code is not formatted
 	$(CARGO) fmt --all --check
 
 lint: ## fail on any warning of the compiler or clippy
-	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- --deny warnings
+	$(CARGO) clippy $(LOCKED) --workspace --all-targets --keep-going -- --deny warnings
 
 doc: export RUSTDOCFLAGS := --deny warnings
 doc: ## build the documentation of the crates; fail on any warning
@@ -41,7 +41,7 @@ deny: ## check licences, bans and sources of the dependencies, and advisories wh
 	.ci/deny
 
 fuzz: ## throw random bytes at every decoder for SMARTCITY_FUZZ_SECONDS (60)
-	@$(CARGO) test $(LOCKED) --package smartcity-io --lib decode::fuzz:: -- --list | grep -q ': test$$' \
-		|| { echo "no test in smartcity-io decode::fuzz: nothing would be checked" >&2; exit 1; }
+	@$(CARGO) test $(LOCKED) --workspace --lib decode::fuzz:: -- --list | grep -q ': test$$' \
+		|| { echo "no test in decode::fuzz: nothing would be checked" >&2; exit 1; }
 	SMARTCITY_FUZZ_SECONDS=$${SMARTCITY_FUZZ_SECONDS:-60} \
-		$(CARGO) test $(LOCKED) --package smartcity-io --lib decode::fuzz:: -- --nocapture
+		$(CARGO) test $(LOCKED) --workspace --lib decode::fuzz:: -- --nocapture

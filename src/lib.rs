@@ -14,3 +14,9 @@ pub use smartcity_io::driver::{
     CityEditor, Clock, Engine, EngineError, ManualClock, Running, SourceState, SourceStatus,
 };
 pub use smartcity_io::{city as city_files, decode, sink, source};
+
+/// The README's code is tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct ReadMe;

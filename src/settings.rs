@@ -211,14 +211,21 @@ fn describe_into(layers: &Figment, path: &str, value: &Value, lines: &mut Vec<St
         }
         return;
     }
-    let origin = layers.find_metadata(path).map_or_else(
-        || "built in".to_owned(),
-        |metadata| match &metadata.source {
-            Some(figment::Source::File(file)) => file.display().to_string(),
-            _ if metadata.name.starts_with("smartcity") || metadata.name.contains("::") => "built in".to_owned(),
-            _ => metadata.name.to_string(),
-        },
-    );
+    // The spellings of a topic may come from several places.
+    let values = value.as_array().filter(|values| !values.is_empty()).unwrap_or(std::slice::from_ref(value));
+    let mut origins: Vec<String> = values.iter().map(|value| origin(layers.get_metadata(value.tag()))).collect();
+    origins.dedup();
     let value = serde_json::to_string(value).unwrap_or_default();
-    lines.push(format!("{:<52} # {origin}", format!("{path} = {value}")));
+    lines.push(format!("{:<52} # {}", format!("{path} = {value}"), origins.join(", ")));
+}
+
+/// Where a value comes from, in words.
+fn origin(metadata: Option<&Metadata>) -> String {
+    match metadata {
+        Some(Metadata { source: Some(figment::Source::File(file)), .. }) => file.display().to_string(),
+        Some(metadata) if metadata.name.contains("variable") || metadata.name.starts_with("flag") => {
+            metadata.name.to_string()
+        }
+        _ => "built in".to_owned(),
+    }
 }

@@ -23,3 +23,6 @@ pub use store::{Changes, Lagged, Position, Snapshot, Views};
 #[cfg(feature = "testing")]
 pub(crate) use table::{Apply, Netted};
 pub use table::{Key, Mark, NotAMark, Row, Table, TableChanges, View};
+
+#[cfg(test)]
+mod tests;

@@ -85,6 +85,23 @@ const AHEAD: i64 = 60_000;
 ///
 /// Messages are tallied by the worker that has them, so a feed costs one row a worker and tick, however much it sends. The
 /// state is the ticks of the last minute.
+///
+/// ```
+/// use smartcity_dataflow::city::feeds::{Feed, feeds};
+/// use smartcity_dataflow::model::{Id, Kind, Namespace, Origin, Reason, Rejected};
+/// use smartcity_dataflow::testing::{at, trace};
+/// let origin = Origin { source: Id::new(Namespace::Source, "kafka"), partition: 0, offset: 1 };
+/// let kind = Kind::Gps;
+/// let rejected =
+///     Rejected { arrived: 100, origin, kind: Some(kind), reason: Reason::NullIsland, detail: "no fix".into() };
+/// let health = trace(
+///     &[at(100, rejected)],
+///     |rejected| feeds(rejected.clone().flat_map(|_| None), rejected, &Default::default()),
+///     200,
+/// );
+/// let feed = Feed { rejected: 1, last_arrived: 100, ..Feed::default() };
+/// assert_eq!(health, [(100, ((origin.source, kind), feed), 1)]);
+/// ```
 pub fn feeds<'s>(
     deduplicated: Rows<'s, Deduplicated<Placed>>,
     rejected: Rows<'s, Rejected>,

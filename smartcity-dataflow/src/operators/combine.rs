@@ -128,6 +128,14 @@ mod tests {
         assert_eq!(parts, [(0, (), 3), (1, (), 3), (2, (), 3)]);
     }
 
+    #[test]
+    fn a_tick_that_comes_piece_by_piece_still_gives_one_row() {
+        use timely::dataflow::operators::Exchange;
+        let pieces: Vec<_> = (0..9).map(|i| at(i / 3, ('a', 1))).collect();
+        let sums = trace_on(3, &pieces, |rows| sums(rows.inner.exchange(|_| 0).as_collection()), 9);
+        assert_eq!(sums, [(0, ('a', 3), 1), (1, ('a', 3), 1), (2, ('a', 3), 1)]);
+    }
+
     fn naive(updates: &[Update<(char, isize)>], _: Time) -> Vec<(char, isize)> {
         let mut sums = BTreeMap::new();
         for &((key, amount), _, diff) in updates {

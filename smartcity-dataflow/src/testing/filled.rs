@@ -37,7 +37,8 @@ impl FilledViews {
     /// Publishes the changes as one tick and gives the store.
     pub fn commit(&mut self) -> Views {
         self.tick += 1;
-        let ticks = BTreeMap::from([(self.tick, std::mem::take(&mut self.changes))]);
+        let changes = std::mem::take(&mut self.changes);
+        let ticks = (!changes.is_empty()).then_some((self.tick, changes)).into_iter().collect();
         self.views.publish(ticks, self.tick);
         self.views.clone()
     }

@@ -39,8 +39,10 @@ struct Collector {
 }
 
 impl Publisher {
-    /// A publisher for worker `index` of `peers`, of which each process has `threads`; this process keeps `views`. Once `stopped` is set nothing more is published: closing the inputs releases what was to happen in the
-    /// future, and nobody is to see that.
+    /// A publisher for worker `index` of `peers`, of which each process has `threads`; this process keeps `views`.
+    ///
+    /// Once `stopped` is set nothing more is published: closing the inputs releases what was to happen in the future, and
+    /// nobody is to see that.
     pub fn new(views: Views, index: usize, peers: usize, threads: usize, stopped: Arc<AtomicBool>) -> Self {
         let keepers = (0..peers).step_by(threads.max(1)).map(|worker| worker as u64).collect();
         let keeps = index.is_multiple_of(threads.max(1));

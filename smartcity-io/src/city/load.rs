@@ -215,7 +215,6 @@ mod tests {
             (Namespace::Text, "Main St"),
             (Namespace::Road, "7"),
             (Namespace::Zone, "south"),
-            (Namespace::Text, "breakdown"),
             (Namespace::Text, "tow"),
         ] {
             assert!(texts.contains(&(Id::new(namespace, text), text)), "{text} is not among {texts:?}");

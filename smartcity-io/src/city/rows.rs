@@ -121,7 +121,8 @@ impl Rows {
     fn rules(&mut self, document: &CityDocument) {
         for incident in &document.settings.incidents {
             let word = incident.incident_type.as_deref().map(str::to_lowercase);
-            let incident_type = word.map(|word| self.id(Namespace::Text, &word));
+            // Not named: a type is shown as the reports write it.
+            let incident_type = word.map(|word| Id::new(Namespace::Text, &word));
             let agencies = incident.agencies.iter().map(|agency| self.id(Namespace::Text, agency)).collect();
             let (severity, priority) = (incident.severity, incident.priority);
             self.add(CityRow::Rule(IncidentRule { incident_type, severity, priority, agencies }));

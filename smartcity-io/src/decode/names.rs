@@ -32,6 +32,11 @@ impl NameBook {
     /// The id of `text`; adds its name to `names` where this hour has not heard it yet.
     pub fn id(&mut self, namespace: Namespace, text: &str, at: Stamp, names: &mut Vec<(Time, Name)>) -> Id {
         let id = Id::new(namespace, text);
+        self.say(id, text, at, names);
+        id
+    }
+
+    fn say(&mut self, id: Id, text: &str, at: Stamp, names: &mut Vec<(Time, Name)>) {
         let hour = at.clock / HOUR_MILLIS;
         if hour != self.hour {
             self.said.clear();
@@ -40,7 +45,6 @@ impl NameBook {
         if self.said.insert((id, second_hash(text))) {
             names.push((at.arrived, Name { id, text: text.into() }));
         }
-        id
     }
 
     /// Forgets that these names were said: their message turned out to be no reading.
@@ -50,16 +54,16 @@ impl NameBook {
         }
     }
 
-    /// The id of `text` in lower case, in the namespace of texts: for words that classify.
+    /// The id of a word that classifies, whatever its case: that of its lower case, in the namespace of texts. It is shown
+    /// as it was written.
     pub fn class(&mut self, text: &str, at: Stamp, names: &mut Vec<(Time, Name)>) -> Id {
         if text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
             return self.id(Namespace::Text, text, at, names);
         }
-        let mut lower_case = std::mem::take(&mut self.lower_case);
-        lower_case.clear();
-        lower_case.extend(text.chars().flat_map(char::to_lowercase));
-        let id = self.id(Namespace::Text, &lower_case, at, names);
-        self.lower_case = lower_case;
+        self.lower_case.clear();
+        self.lower_case.extend(text.chars().flat_map(char::to_lowercase));
+        let id = Id::new(Namespace::Text, &self.lower_case);
+        self.say(id, text, at, names);
         id
     }
 }
@@ -95,9 +99,11 @@ mod tests {
         let mut book = NameBook::default();
         let mut names = Vec::new();
         let at = Stamp { arrived: 1, clock: 1 };
-        let ids = ["accident", "Accident", "ACCIDENT"].map(|word| book.class(word, at, &mut names));
-        assert_eq!(ids, [Id::new(Namespace::Text, "accident"); 3]);
-        assert_eq!(names, [(1, Name::new(Namespace::Text, "accident"))]);
+        let accident = Id::new(Namespace::Text, "accident");
+        let ids = ["Accident", "ACCIDENT", "Accident"].map(|word| book.class(word, at, &mut names));
+        assert_eq!(ids, [accident; 3]);
+        let texts: Vec<_> = names.iter().map(|(_, name)| (name.id, &*name.text)).collect();
+        assert_eq!(texts, [(accident, "Accident"), (accident, "ACCIDENT")], "each spelling is said once");
         assert_eq!(book.class("ÖL", at, &mut names), Id::new(Namespace::Text, "öl"));
     }
 }

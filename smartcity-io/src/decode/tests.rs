@@ -74,7 +74,7 @@ fn a_vehicle_reports_its_motion_and_what_it_is() {
             }),
         }
     );
-    assert_eq!(names, ["Toyota", "Camry", "hybrid", "Vehicle1"]);
+    assert_eq!(names, ["Toyota", "Camry", "Hybrid", "Vehicle1"]);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn weather_may_leave_anything_out() {
     let (reading, names) = accepted("weather_data", &message.replace("SLEET", "Raining Frogs"));
     let Body::Weather(weather) = reading.body else { panic!("{reading:?}") };
     assert_eq!(weather.sky, Some(Sky::Other(text("raining frogs"))));
-    assert_eq!(names, ["raining frogs", "Station1"]);
+    assert_eq!(names, ["Raining Frogs", "Station1"]);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn an_emergency_falls_back_to_an_active_one_of_its_own() {
             description: Some(text("café \"Nero\"")),
         })
     );
-    assert_eq!(names, ["i-1", "breakdown", "café \"Nero\"", "Dispatch1"]);
+    assert_eq!(names, ["i-1", "Breakdown", "café \"Nero\"", "Dispatch1"]);
 
     let bare = r#"{"id":"e","device_id":"D","timestamp":"2026-11-23T14:17:50Z","location":[51.6,-0.16]}"#;
     let (reading, _) = accepted("emergency_data", bare);
@@ -184,7 +184,7 @@ fn a_sensor_has_the_usual_unit_where_it_names_none() {
             unit: Unit::Other(text("Stück")),
         })
     );
-    assert_eq!(names, ["bikes", "Stück", "Air1"]);
+    assert_eq!(names, ["Bikes", "Stück", "Air1"]);
 }
 
 #[test]

@@ -1,3 +1,5 @@
+use std::sync::{Arc, Mutex};
+
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
@@ -54,6 +56,21 @@ fn a_row_that_comes_back_leaves_again() {
             8 -2 ('a', 8)
         "#]],
     );
+}
+
+#[test]
+fn an_end_is_not_sent_before_its_time() {
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&sent);
+    trace(
+        &[at(0, ('a', 5)), at(0, ('b', 9))],
+        move |rows| {
+            let seen = Arc::clone(&seen);
+            live(rows).inspect(move |(_, time, diff)| seen.lock().unwrap().push((*time, *diff)))
+        },
+        6,
+    );
+    assert_eq!(*sent.lock().unwrap(), [(0, 1), (0, 1), (5, -1)], "the end at 9 waits in the operator");
 }
 
 #[test]

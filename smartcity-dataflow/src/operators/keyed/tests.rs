@@ -41,9 +41,10 @@ fn rested<'s>(rows: Rows<'s, Row>) -> Rows<'s, Row> {
     })
 }
 
-/// Rows of key `*` are the context, factors whose sum scales what each key adds up to at its turn.
+/// Rows of key `*` are the context, factors whose sum scales what each key adds up to at its turn. The context takes a
+/// longer way than the rows, so it comes later.
 fn scaled<'s>(rows: Rows<'s, Row>) -> Rows<'s, Row> {
-    let context = rows.clone().filter(|(key, _)| *key == '*').map(|(_, factor)| factor);
+    let context = rows.clone().filter(|(key, _)| *key == '*').map(|(_, factor)| factor).consolidate();
     let rows = rows.filter(|(key, _)| *key != '*');
     keyed_with(
         rows,

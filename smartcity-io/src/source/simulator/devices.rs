@@ -28,6 +28,11 @@ impl Named {
         Self { id: Id::new(namespace, text), text: text.into(), hour: None }
     }
 
+    /// A word that classifies: its id is that of its lower case, as a decoder makes it.
+    pub(super) fn class(word: &str) -> Self {
+        Self { text: word.into(), ..Self::new(Namespace::Text, &word.to_lowercase()) }
+    }
+
     /// Device `number` (from 0) of `count`: "vehicle-0001".
     pub(super) fn device(kind: &str, number: usize, count: usize) -> Self {
         let digits = if count < 1_000 { 3 } else { 4 };

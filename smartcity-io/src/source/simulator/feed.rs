@@ -71,10 +71,13 @@ impl Feed {
         let share = if rates.0 + rates.1 > 0.0 { rates.0 / (rates.0 + rates.1) } else { 0.0 };
         let centres = settings.scaled(settings.dispatch_centres);
         let words = MAKES.iter().flat_map(|&(make, model, fuel)| [make, model, fuel]);
-        let words = words.chain(VEHICLE_TYPES).chain(SORTS.iter().flat_map(|sort| [sort.word, sort.description]));
+        let words = words.chain(VEHICLE_TYPES).chain(SORTS.iter().map(|sort| sort.description));
         let mut words: Vec<&str> = words.collect();
         words.sort_unstable();
         words.dedup();
+        let words = words.into_iter().map(|word| Named::new(Namespace::Text, word));
+        let mut classes = SORTS.map(|sort| sort.word).to_vec();
+        classes.dedup();
         Ok(Self {
             is_recorded: settings.clock != SimulatorClock::Live,
             vehicles: (0..count).map(|_| Vehicle::new(&roads, &traffic, start as i64, &mut noise)).collect(),
@@ -84,7 +87,7 @@ impl Feed {
             stations: stations(city, settings.scaled(settings.stations), &roads, &mut noise),
             centres: (0..centres).map(|number| Named::device("dispatch", number, 1)).collect(),
             gauges: gauges(settings.scaled(settings.sensors), &roads, &mut noise),
-            words: words.into_iter().map(|word| Named::new(Namespace::Text, word)).collect(),
+            words: words.chain(classes.into_iter().map(Named::class)).collect(),
             incidents: Incidents::new(format!("incident-{run:08x}"), centres),
             start,
             schedule: Kind::ALL.map(|kind| (60_000.0 / settings.per_minute(kind), 0)),

@@ -25,14 +25,14 @@ const fn sort(word: &'static str, description: &'static str, speed_left: Option<
 
 /// All sorts; those that are frequent stand here more than once.
 pub(super) const SORTS: [Sort; 8] = [
-    sort("accident", "Collision, a lane is blocked", Some(0.2)),
-    sort("accident", "Collision, the road is blocked", Some(0.05)),
-    sort("breakdown", "Vehicle broken down on the road", Some(0.5)),
-    sort("fire", "Fire, engines on the road", Some(0.3)),
-    sort("medical", "Medical emergency", None),
-    sort("theft", "Theft reported", None),
-    sort("flooding", "Water on the road", Some(0.4)),
-    sort("hazard", "Object on the road", Some(0.6)),
+    sort("Accident", "Collision, a lane is blocked", Some(0.2)),
+    sort("Accident", "Collision, the road is blocked", Some(0.05)),
+    sort("Breakdown", "Vehicle broken down on the road", Some(0.5)),
+    sort("Fire", "Fire, engines on the road", Some(0.3)),
+    sort("Medical", "Medical emergency", None),
+    sort("Theft", "Theft reported", None),
+    sort("Flooding", "Water on the road", Some(0.4)),
+    sort("Hazard", "Object on the road", Some(0.6)),
 ];
 
 /// An incident that goes on, or has an end that somebody has yet to report.
@@ -103,7 +103,7 @@ impl Incidents {
         let sort = SORTS[incident.sort];
         let body = Body::Report(Report {
             incident: incident.name.id,
-            incident_type: Id::new(Namespace::Text, sort.word),
+            incident_type: Id::new(Namespace::Text, &sort.word.to_lowercase()),
             status,
             description: Some(Id::new(Namespace::Text, sort.description)),
         });

@@ -95,7 +95,7 @@ impl Calls {
     /// Reads a table.
     pub(crate) fn read(table: impl Read) -> anyhow::Result<Self> {
         let zone = TimeZone::get("America/Los_Angeles")?;
-        let mut table = csv::Reader::from_reader(table);
+        let mut table = csv::ReaderBuilder::new().flexible(true).from_reader(table);
         let headers = table.headers()?.clone();
         let mut calls = Self { dispatches: Vec::new(), faults: Vec::new() };
         for record in table.into_records() {
@@ -106,6 +106,9 @@ impl Calls {
                 Ok(dispatch) => calls.dispatches.push(dispatch),
                 Err((reason, detail)) => calls.faults.push((line, reason, detail)),
             }
+        }
+        if let (true, Some((line, _, detail))) = (calls.dispatches.is_empty(), calls.faults.first()) {
+            anyhow::bail!("no line is a unit sent to a call; of line {line}: {detail}");
         }
         Ok(calls)
     }

@@ -174,7 +174,10 @@ impl fmt::Display for Week {
         let Moment { tick, incidents, reports, calls, by_severity } = &self.busiest;
         writeln!(f, "calls                      {:>6}", self.calls)?;
         writeln!(f, "reports, one a unit        {:>6}", self.reports)?;
-        writeln!(f, "not accepted               {:>6}   {:?}", self.quarantine.values().sum::<u64>(), self.quarantine)?;
+        writeln!(f, "lines not accepted         {:>6}", self.quarantine.values().sum::<u64>())?;
+        for (reason, count) in &self.quarantine {
+            writeln!(f, "    {:<22} {count:>6}", format!("{reason:?}"))?;
+        }
         writeln!(f, "busiest moment                      {}", Millis(*tick as i64))?;
         writeln!(f, "  incidents                {incidents:>6}   from {reports} reports of {calls} calls")?;
         for (severity, count) in by_severity.iter().rev() {

@@ -163,7 +163,7 @@ impl Dispatch {
             place: Some(self.place),
             body: Body::Report(Report {
                 incident: self.report,
-                incident_type: type_id(&self.call_type),
+                incident_type: type_name(&self.call_type).id,
                 status,
                 description: None,
             }),
@@ -171,13 +171,9 @@ impl Dispatch {
     }
 }
 
-/// The dictionary row of a call type: types are lower case.
+/// The dictionary row of a call type: its id is that of its lower case, as of every type of incident.
 pub(crate) fn type_name(call_type: &str) -> Name {
-    Name::new(Namespace::Text, &call_type.to_lowercase())
-}
-
-fn type_id(call_type: &str) -> Id {
-    type_name(call_type).id
+    Name { text: call_type.into(), ..Name::new(Namespace::Text, &call_type.to_lowercase()) }
 }
 
 fn origin(partition: u32, line: u64) -> Origin {

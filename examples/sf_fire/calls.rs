@@ -21,7 +21,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use smartcity::decode::{NameBook, Stamp};
 use smartcity::model::{
-    Body, Id, Instant, Kind, Millis, Name, Namespace, Origin, Point, Reading, Reason, Rejected, Report, ReportStatus,
+    Body, Id, Instant, Kind, Millis, Namespace, Origin, Point, Reading, Reason, Rejected, Report, ReportStatus,
 };
 use smartcity::source::{Batch, MemorySource};
 
@@ -171,13 +171,9 @@ impl Dispatch {
     }
 }
 
-/// The dictionary row of a call type: types are lower case.
-pub(crate) fn type_name(call_type: &str) -> Name {
-    Name::new(Namespace::Text, &call_type.to_lowercase())
-}
-
-fn type_id(call_type: &str) -> Id {
-    type_name(call_type).id
+/// The id of a call type: that of its lower case, as of every type of incident.
+pub(crate) fn type_id(call_type: &str) -> Id {
+    Id::new(Namespace::Text, &call_type.to_lowercase())
 }
 
 fn origin(partition: u32, line: u64) -> Origin {

@@ -12,7 +12,7 @@ use smartcity::view::View;
 use smartcity::{Clock, Diff, Engine, Settings, Time};
 use timely::dataflow::operators::vec::Map;
 
-use super::calls::{Calls, type_name};
+use super::calls::{Calls, type_id};
 
 /// Every change of [`INCIDENTS`] as a row of its own, in order of time, what goes before what comes.
 const HISTORY: View<(Time, Diff, Id), Incident> = View::new("incident_history");
@@ -52,11 +52,7 @@ pub(crate) fn city() -> City {
     let mut city = City::default();
     city.rows.insert(CityRow::Name(agency.clone()));
     city.rows.insert(rule(None, Severity::Low, Priority::P3));
-    for (call_type, severity, priority) in RULES {
-        let name = type_name(call_type);
-        city.rows.insert(rule(Some(name.id), severity, priority));
-        city.rows.insert(CityRow::Name(name));
-    }
+    city.rows.extend(RULES.map(|(call_type, severity, priority)| rule(Some(type_id(call_type)), severity, priority)));
     city
 }
 

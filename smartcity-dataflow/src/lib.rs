@@ -4,6 +4,7 @@
 pub mod city;
 pub mod model;
 pub mod operators;
+pub mod pipeline;
 mod settings;
 #[cfg(feature = "testing")]
 pub mod testing;

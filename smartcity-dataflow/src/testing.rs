@@ -1,44 +1,53 @@
 //! What tests of operators and capabilities share: golden traces, oracles, and runs on several workers out of step.
+//!
+//! A test makes a list of [`Update`]s ([`at`], [`gone`], or [`updates`] for proptest), and checks what an operator makes of
+//! it: [`trace`] with [`table`] for a golden text, [`assert_oracle`] against a naive batch function at every millisecond,
+//! [`assert_invariant`] over batches, orders and workers.
 
-use std::collections::BTreeMap;
+mod filled;
+mod run;
+
 use std::fmt::{Debug, Write};
-use std::sync::{Arc, Mutex};
 
 use differential_dataflow::ExchangeData;
-use differential_dataflow::consolidation::{consolidate, consolidate_updates};
-use differential_dataflow::input::InputSession;
+use differential_dataflow::consolidation::consolidate;
 use proptest::prelude::*;
-use timely::dataflow::ProbeHandle;
 
-use crate::view::{Apply, Key, Netted, Row, View, Views};
+pub use self::filled::FilledViews;
+use self::run::{Pace, run};
+use crate::model::{Body, Id, Kind, Millis, Name, Names, Namespace, Origin, Placed, Reading};
 use crate::{Diff, Rows, Time};
 
-/// A view store that a test fills by hand, for readers of views.
-#[derive(Debug)]
-pub struct FilledViews {
-    views: Views,
-    tick: Time,
-    changes: BTreeMap<&'static str, Arc<dyn Apply>>,
+/// The id that `word` stands for in a test, whatever sort of thing it names.
+pub fn id(word: &str) -> Id {
+    Id::new(Namespace::Text, word)
 }
 
-impl FilledViews {
-    /// An empty store of generation 1 whose clock stands still at `now`.
-    pub fn new(now: Time) -> Self {
-        Self { views: Views::new(1, move || now), tick: now, changes: BTreeMap::new() }
-    }
+/// A dictionary in whose scope the ids of `words` read as the words.
+pub fn names(words: &[&str]) -> Names {
+    words.iter().map(|word| Name::new(Namespace::Text, word)).collect()
+}
 
-    /// Changes `view` in the next tick: each key, row and +1 or -1.
-    pub fn change<K: Key, V: Row>(&mut self, view: &View<K, V>, changes: impl IntoIterator<Item = (K, V, Diff)>) {
-        self.changes.insert(view.name(), Arc::new(Netted(changes.into_iter().collect())));
-    }
-
-    /// Publishes the changes as one tick and gives the store.
-    pub fn commit(&mut self) -> Views {
-        self.tick += 1;
-        let ticks = BTreeMap::from([(self.tick, std::mem::take(&mut self.changes))]);
-        self.views.publish(ticks, self.tick);
-        self.views.clone()
-    }
+/// What `device` said of the time `event`, learnt at tick `arrived`; at no place yet.
+pub fn said(device: &str, event: i64, arrived: Time, body: Body) -> Placed {
+    let kind = match body {
+        Body::Fix(_) => Kind::Gps,
+        Body::Camera(_) => Kind::Traffic,
+        Body::Weather(_) => Kind::Weather,
+        Body::Report(_) => Kind::Emergency,
+        Body::Sensor(_) | Body::Withdrawn => Kind::Sensor,
+    };
+    let reading = Reading {
+        time: Millis(event),
+        origin: Origin { source: id("test"), partition: 0, offset: arrived },
+        kind,
+        id: id(&format!("{device} {event} {arrived}")),
+        device: id(device),
+        arrived,
+        place: None,
+        body,
+    };
+    Placed { reading, segment: None, road: None, zone: None }
 }
 
 /// An update of an input: row, time, multiplicity.
@@ -63,64 +72,18 @@ pub fn trace<I: ExchangeData + Sync, O: ExchangeData>(
     build: impl for<'s> Fn(Rows<'s, I>) -> Rows<'s, O> + Send + Sync + 'static,
     through: Time,
 ) -> Vec<Traced<O>> {
-    trace_on(1, updates, build, through)
+    run(1, Pace::Lockstep, updates, build, through)
 }
 
-/// [`trace`] on several workers, each with its share of the updates and its own pace.
+/// [`trace`] on several workers, each with its share of the updates, and out of step: the latest rows of the last worker
+/// come before the earliest of the first.
 pub fn trace_on<I: ExchangeData + Sync, O: ExchangeData>(
     workers: usize,
     updates: &[Update<I>],
     build: impl for<'s> Fn(Rows<'s, I>) -> Rows<'s, O> + Send + Sync + 'static,
     through: Time,
 ) -> Vec<Traced<O>> {
-    let mut updates = updates.to_vec();
-    updates.sort_by_key(|&(_, time, _)| time); // stable: the order inside a tick is the caller's
-    let updates = Arc::new(updates);
-    let output = Arc::new(Mutex::new(Vec::new()));
-    let traced = Arc::clone(&output);
-    let config = if workers == 1 { timely::Config::thread() } else { timely::Config::process(workers) };
-    let guards = timely::execute(config, move |worker| {
-        let mut input = InputSession::<Time, I, Diff>::new();
-        let probe = ProbeHandle::new();
-        let traced = Arc::clone(&traced);
-        worker.dataflow(|scope| {
-            let output = build(input.to_collection(scope));
-            let output = output.inspect_batch(move |_, batch| {
-                traced.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).extend(
-                    batch
-                        .iter()
-                        .filter(|(_, time, _)| *time <= through)
-                        .map(|(row, time, diff)| (*time, row.clone(), *diff)),
-                );
-            });
-            output.probe_with(&probe);
-        });
-        let (index, peers, pace) = (worker.index(), worker.peers(), worker.index() + 1);
-        let mine = updates.iter().enumerate().filter(|(i, _)| i % peers == index);
-        for (fed, (_, (row, time, diff))) in mine.enumerate() {
-            if *input.time() < *time {
-                input.advance_to(*time);
-                input.flush();
-            }
-            input.update(row.clone(), *diff);
-            if fed % pace == 0 {
-                worker.step();
-            }
-        }
-        input.advance_to(through + 1);
-        input.flush();
-        worker.step_while(|| probe.less_equal(&through));
-    })
-    .expect("timely starts in a test");
-    for result in guards.join() {
-        result.expect("no worker panics");
-    }
-    let mut trace = std::mem::take(&mut *output.lock().expect("no worker panicked"));
-    let mut updates: Vec<_> = trace.drain(..).map(|(time, row, diff)| (row, time, diff)).collect();
-    consolidate_updates(&mut updates);
-    let mut trace: Vec<_> = updates.into_iter().map(|(row, time, diff)| (time, row, diff)).collect();
-    trace.sort();
-    trace
+    run(workers, Pace::OneByOne, updates, build, through)
 }
 
 /// A trace as text: one `time diff row` a line.
@@ -131,8 +94,8 @@ pub fn table<O: Debug>(trace: &[Traced<O>]) -> String {
     })
 }
 
-/// Asserts that at every time the accumulated output is `naive` of the accumulated input, where `naive` sees the rows that
-/// are present (each with its multiplicity) and the time.
+/// Asserts that at every time the accumulated output is `naive` of the updates so far, where `naive` sees those updates
+/// (ascending by time) and the time. [`present`] gives the rows they leave.
 ///
 /// # Panics
 ///
@@ -144,9 +107,11 @@ pub fn assert_oracle<I: ExchangeData + Sync, O: ExchangeData>(
     naive: impl Fn(&[Update<I>], Time) -> Vec<O>,
 ) {
     let output = trace(updates, build, through);
+    let mut updates = updates.to_vec();
+    updates.sort_by_key(|&(_, time, _)| time);
     for now in 0..=through {
-        let seen: Vec<_> = updates.iter().filter(|(_, time, _)| *time <= now).cloned().collect();
-        let mut expected: Vec<_> = naive(&seen, now).into_iter().map(|row| (row, 1)).collect();
+        let seen = updates.partition_point(|&(_, time, _)| time <= now);
+        let mut expected: Vec<_> = naive(&updates[..seen], now).into_iter().map(|row| (row, 1)).collect();
         let mut actual: Vec<_> =
             output.iter().filter(|(time, _, _)| *time <= now).map(|(_, row, diff)| (row.clone(), *diff)).collect();
         consolidate(&mut expected);
@@ -155,18 +120,26 @@ pub fn assert_oracle<I: ExchangeData + Sync, O: ExchangeData>(
     }
 }
 
-/// The rows present in `updates`: those whose multiplicities do not add up to zero.
+/// The rows present after `updates`, each once, ascending.
 pub fn present<I: Ord + Clone>(updates: &[Update<I>]) -> Vec<I> {
     let mut rows: Vec<_> = updates.iter().map(|(row, _, diff)| (row.clone(), *diff)).collect();
     consolidate(&mut rows);
     rows.into_iter().filter(|(_, diff)| *diff > 0).map(|(row, _)| row).collect()
 }
 
-/// Asserts that shuffling the updates of a tick, and 1, 2 or 3 workers out of step, give one and the same trace.
+/// The rows present after `updates`, each as often as it is there, ascending.
+pub fn present_copies<I: Ord + Clone>(updates: &[Update<I>]) -> Vec<I> {
+    let mut rows: Vec<_> = updates.iter().map(|(row, _, diff)| (row.clone(), *diff)).collect();
+    consolidate(&mut rows);
+    rows.into_iter().flat_map(|(row, copies)| std::iter::repeat_n(row, usize::try_from(copies).unwrap_or(0))).collect()
+}
+
+/// Asserts that one trace comes of the updates whatever their order inside a tick, however they are batched, and on 1, 2 or
+/// 3 workers in step and out of step.
 ///
 /// # Panics
 ///
-/// Where they do not, with both traces.
+/// Where it does not, with both traces.
 pub fn assert_invariant<I: ExchangeData + Sync, O: ExchangeData>(
     updates: &[Update<I>],
     through: Time,
@@ -174,21 +147,50 @@ pub fn assert_invariant<I: ExchangeData + Sync, O: ExchangeData>(
 ) {
     let expected = trace(updates, build.clone(), through);
     let reversed: Vec<_> = updates.iter().rev().cloned().collect();
-    for workers in 1..=3 {
-        assert_eq!(trace_on(workers, &reversed, build.clone(), through), expected, "reversed, {workers} workers");
-        assert_eq!(trace_on(workers, updates, build.clone(), through), expected, "{workers} workers");
+    let (odd, even): (Vec<_>, Vec<_>) = updates.iter().cloned().enumerate().partition(|(i, _)| i % 2 == 1);
+    let dealt: Vec<_> = odd.into_iter().chain(even).map(|(_, update)| update).collect();
+    let runs = [(1, Pace::OneByOne), (2, Pace::OneByOne), (3, Pace::OneByOne), (2, Pace::Lockstep), (3, Pace::Free)];
+    for (workers, pace) in runs {
+        for (order, updates) in [("reversed", &reversed), ("dealt", &dealt)] {
+            let actual = run(workers, pace, updates, build.clone(), through);
+            assert_eq!(actual, expected, "left is {workers} workers, {pace:?}, updates {order}; right is one worker");
+        }
     }
 }
 
-/// Insertions of `row` at times below `until`, about a quarter of them withdrawn later.
+/// Insertions of rows at times below `until`, and what a feed does with them: a row may be withdrawn, come again after its
+/// withdrawal, or come twice. No row is ever withdrawn more often than it came. The last time is below `4 * until`.
 pub fn updates<D: Clone + Debug>(row: impl Strategy<Value = D>, until: Time) -> impl Strategy<Value = Vec<Update<D>>> {
-    let one = (row, 0..until, prop::option::weighted(0.25, 0..until));
+    let gaps = prop_oneof![5 => Just(0), 2 => Just(1), 2 => Just(2), 1 => Just(3)]
+        .prop_flat_map(move |changes| prop::collection::vec(0..until, changes));
+    let one = (row, 0..until, gaps, prop::option::weighted(0.15, 0..until));
     prop::collection::vec(one, 0..24).prop_map(|rows| {
         let mut updates = Vec::new();
-        for (row, time, after) in rows {
-            updates.push((row.clone(), time, 1));
-            updates.extend(after.map(|after| (row, time + after, -1)));
+        for (row, mut time, gaps, twin) in rows {
+            updates.extend(twin.map(|twin| at(twin, row.clone())));
+            updates.push(at(time, row.clone()));
+            for (i, gap) in gaps.into_iter().enumerate() {
+                time += gap;
+                updates.push((row.clone(), time, if i % 2 == 0 { -1 } else { 1 }));
+            }
         }
         updates
     })
 }
+
+/// Insertions of rows at times below `until`, some of them twice.
+pub fn insertions<D: Clone + Debug>(
+    row: impl Strategy<Value = D>,
+    until: Time,
+) -> impl Strategy<Value = Vec<Update<D>>> {
+    let one = (row, 0..until, prop::option::weighted(0.15, 0..until));
+    prop::collection::vec(one, 0..24).prop_map(|rows| {
+        rows.into_iter()
+            .flat_map(|(row, time, twin)| [Some(at(time, row.clone())), twin.map(|twin| at(twin, row))])
+            .flatten()
+            .collect()
+    })
+}
+
+#[cfg(test)]
+mod tests;

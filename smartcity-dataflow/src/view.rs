@@ -17,7 +17,12 @@ mod store;
 mod table;
 
 pub use publish::Publisher;
+#[cfg(feature = "testing")]
+pub(crate) use publish::net;
 pub use store::{Changes, Lagged, Position, Snapshot, Views};
 #[cfg(feature = "testing")]
 pub(crate) use table::{Apply, Netted};
-pub use table::{Key, Row, Table, TableChanges, View};
+pub use table::{Key, Mark, NotAMark, Row, Table, TableChanges, View};
+
+#[cfg(test)]
+mod tests;

@@ -2,4 +2,6 @@
 
 pub mod city;
 pub mod decode;
+pub mod driver;
+pub mod sink;
 pub mod source;

@@ -1,10 +1,16 @@
 //! How healthy is every feed?
 
+mod health;
+
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-use crate::Time;
-use crate::model::{Id, Kind, Millis};
+use self::health::{Health, Tally};
+use super::vehicles::{Implausible, Step, implausible};
+use crate::model::{Body, Id, Kind, Millis, Placed, Reading, Rejected};
+use crate::operators::{Deduplicated, Keep, combine, count, keyed};
 use crate::view::View;
+use crate::{Diff, Rows, Settings, Time};
 
 /// The health of every feed: a kind of reading from a source.
 pub const FEEDS: View<(Id, Kind), Feed> = View::new("feeds");
@@ -35,9 +41,9 @@ pub enum Flag {
 pub struct Feed {
     /// Readings accepted in the last minute.
     pub per_minute: u32,
-    /// Mean time from event to engine over the last minute, milliseconds.
+    /// Mean time from event to engine over the last minute, milliseconds, rounded down; 0 without readings.
     pub lag: i64,
-    /// Smallest such time over the last minute: negative where the sender's clock is ahead.
+    /// Smallest such time over the last minute: negative where the sender's clock is ahead; 0 without readings.
     pub skew: i64,
     /// Readings accepted since the start.
     pub accepted: u64,
@@ -47,12 +53,198 @@ pub struct Feed {
     pub late: u64,
     /// Messages not accepted, since the start.
     pub rejected: u64,
-    /// Readings withdrawn, since the start.
+    /// Readings withdrawn, since the start, be it before or after they came.
     pub withdrawn: u64,
-    /// Tick of the last message.
+    /// Tick of the last message, accepted or not.
     pub last_arrived: Time,
-    /// Event time of the newest reading.
+    /// Greatest event time of the accepted readings.
     pub last_event: Millis,
-    /// Whether nothing has come for a minute.
+    /// Whether nothing has come for [`Settings::silence_ms`].
     pub silent: bool,
 }
+
+/// The window of the figures "over the last minute", milliseconds of engine time.
+const MINUTE: Time = 60_000;
+
+/// How far ahead of the clock an event is odd, milliseconds.
+const AHEAD: i64 = 60_000;
+
+/// How healthy is every feed: how much comes, how late, and does anything come at all?
+///
+/// With a minute of 10 ms and a silence of 6 ms, and rows as event time:
+///
+/// | time | messages                    | output                                                   |
+/// |-----:|-----------------------------|----------------------------------------------------------|
+/// |    5 | +Accepted(3), +Accepted(1)  | +(2 a minute, lag 3, skew 2)                             |
+/// |    7 | +Duplicate(1)               | -(..) +(.., 1 duplicate, last arrived 7)                 |
+/// |   13 |                             | -(..) +(.., silent)                                      |
+/// |   15 |                             | -(..) +(0 a minute, lag 0, skew 0, .., silent)           |
+///
+/// A reading that is withdrawn was accepted all the same, so it stays in the figures and counts as withdrawn beside them. A
+/// rejected message of no known kind belongs to no feed; the quarantine counts it.
+///
+/// Messages are tallied by the worker that has them, so a feed costs one row a worker and tick, however much it sends. The
+/// state is the ticks of the last minute.
+///
+/// ```
+/// use smartcity_dataflow::city::feeds::{Feed, feeds};
+/// use smartcity_dataflow::model::{Id, Kind, Namespace, Origin, Reason, Rejected};
+/// use smartcity_dataflow::testing::{at, trace};
+/// let origin = Origin { source: Id::new(Namespace::Source, "kafka"), partition: 0, offset: 1 };
+/// let kind = Kind::Gps;
+/// let rejected =
+///     Rejected { arrived: 100, origin, kind: Some(kind), reason: Reason::NullIsland, detail: "no fix".into() };
+/// let health = trace(
+///     &[at(100, rejected)],
+///     |rejected| feeds(rejected.clone().flat_map(|_| None), rejected, &Default::default()),
+///     200,
+/// );
+/// let feed = Feed { rejected: 1, last_arrived: 100, ..Feed::default() };
+/// assert_eq!(health, [(100, ((origin.source, kind), feed), 1)]);
+/// ```
+pub fn feeds<'s>(
+    deduplicated: Rows<'s, Deduplicated<Placed>>,
+    rejected: Rows<'s, Rejected>,
+    settings: &Settings,
+) -> Rows<'s, ((Id, Kind), Feed)> {
+    feeds_over(MINUTE, deduplicated, rejected, settings)
+}
+
+fn feeds_over<'s>(
+    minute: Time,
+    deduplicated: Rows<'s, Deduplicated<Placed>>,
+    rejected: Rows<'s, Rejected>,
+    settings: &Settings,
+) -> Rows<'s, ((Id, Kind), Feed)> {
+    let outer = deduplicated.scope();
+    outer.region_named("Feeds", |region| {
+        let accepted = accepted_tallies(deduplicated.enter_region(region), settings.clone());
+        let rejected = rejected_tallies(rejected.enter_region(region));
+        let settings = settings.clone();
+        let feeds = keyed(accepted.concat(rejected), "Feeds", move |feed, health: &mut Health, turn| {
+            let before = health.shown().map(|shown| (*feed, shown));
+            for (tally, copies) in turn.take_changes() {
+                for _ in 0..copies {
+                    health.add(&tally); // workers with equal tallies
+                }
+            }
+            for wake in health.show(turn.now(), minute, &settings) {
+                turn.wake(wake);
+            }
+            turn.replace(before, health.shown().map(|shown| (*feed, shown)));
+            Keep::Yes
+        });
+        feeds.leave_region(outer)
+    })
+}
+
+type Tallies = FxHashMap<(Id, Kind), Tally>;
+
+/// What each worker heard of each feed in a tick.
+fn accepted_tallies<'s>(
+    deduplicated: Rows<'s, Deduplicated<Placed>>,
+    settings: Settings,
+) -> Rows<'s, ((Id, Kind), Tally)> {
+    let add = move |tallies: &mut Tallies, message: Deduplicated<Placed>, diff: Diff| {
+        let copies = diff.unsigned_abs() as u64;
+        let tally = tallies.entry(feed_of(&message.message().reading)).or_default();
+        match message {
+            Deduplicated::Accepted(placed) if diff > 0 => {
+                tally.accept(&placed.reading, copies, is_late(&placed, &settings));
+            }
+            Deduplicated::Accepted(_) | Deduplicated::Suppressed(_) => tally.withdrawn += copies,
+            Deduplicated::Duplicate(_) => tally.duplicates += copies,
+        }
+    };
+    combine(deduplicated, "FeedTallies", add, |tallies: Tallies| tallies.into_iter().map(|tally| (tally, 1)))
+}
+
+/// How many messages of each feed each worker rejected in a tick.
+fn rejected_tallies<'s>(rejected: Rows<'s, Rejected>) -> Rows<'s, ((Id, Kind), Tally)> {
+    let add = |tallies: &mut Tallies, message: Rejected, diff: Diff| {
+        if let Some(kind) = message.kind {
+            tallies.entry((message.origin.source, kind)).or_default().rejected += diff.unsigned_abs() as u64;
+        }
+    };
+    combine(rejected, "RejectedTallies", add, |tallies: Tallies| tallies.into_iter().map(|tally| (tally, 1)))
+}
+
+fn feed_of(reading: &Reading) -> (Id, Kind) {
+    (reading.origin.source, reading.kind)
+}
+
+fn is_late(placed: &Placed, settings: &Settings) -> bool {
+    matches!(time_flags(placed, settings), Some(Flag::Late | Flag::TooLate))
+}
+
+/// How often is which oddity seen in which feed? Counts the rows that are there ([`FLAGS`]), so what is to be counted since
+/// the start must not be withdrawn by expiry.
+///
+/// | time | flagged                        | output                    |
+/// |-----:|--------------------------------|---------------------------|
+/// |    0 | +(kafka, gps, Late) twice      | +((kafka, gps, Late), 2)  |
+/// |    1 | -(kafka, gps, Late)            | -(.., 2) +(.., 1)         |
+///
+/// Each worker counts its own rows first: a feed of oddities only costs one row a worker and tick.
+///
+/// ```
+/// use smartcity_dataflow::city::feeds::{Flag, flags};
+/// use smartcity_dataflow::model::{Id, Kind, Namespace};
+/// use smartcity_dataflow::testing::{at, trace};
+/// let late = (Id::new(Namespace::Source, "kafka"), Kind::Gps, Flag::Late);
+/// assert_eq!(trace(&[at(0, late), at(0, late)], |flagged| flags(flagged), 5), [(0, (late, 2), 1)]);
+/// ```
+pub fn flags<'s>(flagged: Rows<'s, (Id, Kind, Flag)>) -> Rows<'s, ((Id, Kind, Flag), u64)> {
+    count(flagged, "Flags")
+}
+
+/// Every oddity of every accepted reading: of its time, of its place, and of the step that it ends.
+pub fn flagged<'s>(
+    placed: Rows<'s, Placed>,
+    tracks: Rows<'s, (Id, Step)>,
+    settings: &Settings,
+) -> Rows<'s, (Id, Kind, Flag)> {
+    let settings = settings.clone();
+    let readings = placed.flat_map(move |placed| {
+        let reading = &placed.reading;
+        let is_off_road = matches!(reading.body, Body::Fix(_)) && placed.segment.is_none();
+        let flags = [time_flags(&placed, &settings), is_off_road.then_some(Flag::OffRoad)];
+        flags.into_iter().flatten().map(move |flag| (reading.origin.source, reading.kind, flag)).collect::<Vec<_>>()
+    });
+    let steps = tracks.flat_map(|(_, step)| {
+        let flag = match implausible(&step)? {
+            Implausible::TooFast => Flag::ImplausibleSpeed,
+            Implausible::ContradictsReport => Flag::ContradictsReport,
+        };
+        Some((step.row.reading.origin.source, step.row.reading.kind, flag))
+    });
+    readings.concat(steps)
+}
+
+/// What is odd about the event time of a reading, if anything.
+///
+/// | event before `arrived` by              | flag                  |
+/// |----------------------------------------|-----------------------|
+/// | less than -1 min                       | [`Flag::AheadOfClock`] |
+/// | more than `traffic_window_ms`          | [`Flag::Late`]        |
+/// | more than that and `retention_ms`      | [`Flag::TooLate`]     |
+///
+/// A reading that is too late is so for every window that is not wider than `traffic_window_ms`
+/// ([`Window::is_closed`](crate::operators::Window::is_closed)).
+pub fn time_flags(placed: &Placed, settings: &Settings) -> Option<Flag> {
+    let lag = i128::from(placed.reading.lag());
+    let late = i128::from(settings.traffic_window_ms);
+    let too_late = late + i128::from(settings.retention_ms);
+    if lag < -i128::from(AHEAD) {
+        Some(Flag::AheadOfClock)
+    } else if lag > too_late {
+        Some(Flag::TooLate)
+    } else if lag > late {
+        Some(Flag::Late)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;

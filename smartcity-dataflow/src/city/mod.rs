@@ -2,6 +2,7 @@
 //! [`View`](crate::view::View)s it ends in.
 
 pub mod air;
+mod cells;
 pub mod congestion;
 pub mod feeds;
 #[cfg(test)]
@@ -12,9 +13,11 @@ pub mod network;
 pub mod paths;
 pub mod quarantine;
 pub mod road_weather;
+pub mod rules;
 pub mod sensors;
 pub mod statics;
 pub mod summary;
+pub mod units;
 pub mod vehicles;
 pub mod weather;
 pub mod zones;

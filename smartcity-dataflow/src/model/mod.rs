@@ -7,6 +7,7 @@
 mod city;
 mod geo;
 mod id;
+mod offsets;
 mod reading;
 mod units;
 
@@ -16,6 +17,7 @@ pub use city::{
 };
 pub use geo::{Bounds, Point, Projection, Ring, bearing, distance_mm, length_mm, project};
 pub use id::{Id, Name, Names, Namespace};
+pub use offsets::UtcOffsets;
 pub use reading::{
     Body, Camera as CameraReading, Fix, Instant, Kind, Origin, Placed, Quantity, Reading, Reason, Rejected, Report,
     ReportStatus, Sensor, Sky, Unit, VehicleDetails, Weather,

@@ -93,7 +93,7 @@ pub struct Reading<T = Millis> {
 impl Reading {
     /// How long after the event the engine learnt of it, in milliseconds; negative for an event in the future.
     pub fn lag(&self) -> i64 {
-        self.arrived as i64 - self.time.0
+        i64::try_from(self.arrived).unwrap_or(i64::MAX).saturating_sub(self.time.0)
     }
 }
 

@@ -104,13 +104,6 @@ impl Ratio {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 pub struct Millis(pub i64);
 
-impl Millis {
-    /// The first millisecond of the window of `width` milliseconds that holds this time.
-    pub fn window(self, width: i64) -> Self {
-        Self(self.0.div_euclid(width) * width)
-    }
-}
-
 impl Serialize for Millis {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() { serializer.collect_str(self) } else { serializer.serialize_i64(self.0) }

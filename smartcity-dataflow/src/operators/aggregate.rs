@@ -33,6 +33,27 @@ pub trait Aggregate<V>: Default + 'static {
 ///
 /// A key for which `close` gives a time is dropped then, and rows that come later are ignored: so ends a window. The state
 /// is one accumulator a key; a turn costs its changes.
+///
+/// ```
+/// # use smartcity_dataflow::{Diff, operators::{Aggregate, aggregate}, testing::{at, trace}};
+/// #[derive(Default)]
+/// struct Sum {
+///     rows: Diff,
+///     sum: i64,
+/// }
+/// impl Aggregate<i64> for Sum {
+///     type Output = i64;
+///     fn add(&mut self, row: i64, diff: Diff) {
+///         self.rows += diff;
+///         self.sum += row * diff as i64;
+///     }
+///     fn output(&self) -> Option<i64> {
+///         (self.rows > 0).then_some(self.sum)
+///     }
+/// }
+/// let sums = trace(&[at(0, ('a', 5)), at(1, ('a', 2))], |rows| aggregate::<_, _, Sum>(rows, "Sums", |_| None), 5);
+/// assert_eq!(sums, [(0, ('a', 5), 1), (1, ('a', 5), -1), (1, ('a', 7), 1)]);
+/// ```
 pub fn aggregate<'s, K, V, A>(
     rows: Rows<'s, (K, V)>,
     name: &str,
@@ -62,3 +83,6 @@ where
         keep
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,14 @@ pub enum Deduplicated<V> {
     Suppressed(V),
 }
 
+impl<V> Deduplicated<V> {
+    /// The message, whatever became of it.
+    pub fn message(&self) -> &V {
+        let (Self::Accepted(message) | Self::Duplicate(message) | Self::Suppressed(message)) = self;
+        message
+    }
+}
+
 /// Which messages were accepted, each once? The first row of each key, the smallest where several come in one tick; none
 /// once the key is withdrawn, be it before or after the row came.
 ///
@@ -29,8 +37,16 @@ pub enum Deduplicated<V> {
 /// |    2 | +(k, withdrawal)   | -Accepted(b)                   |
 /// |    3 | +(k, b)            | +Suppressed(b)                 |
 ///
-/// A key is forgotten at `forget` of its first row (or of the withdrawal), without a retraction; the same id may then come
-/// again. Input is insert-only: a withdrawal is a row of its own, told by `is_withdrawal`.
+/// A key is forgotten when the `forget` of all its rows has come, without a retraction: the same id may then come again, and
+/// a withdrawal no longer finds what it withdraws. Input is insert-only: a withdrawal is a row of its own, told by
+/// `is_withdrawal`. The state is one accepted row a key.
+///
+/// ```
+/// # use smartcity_dataflow::{operators::{Deduplicated::*, dedup}, testing::{at, trace}};
+/// let twice = [at(0, ('k', 'x')), at(1, ('k', 'x'))];
+/// let once = trace(&twice, |rows| dedup(rows, |_| false, |_| 100), 5);
+/// assert_eq!(once, [(0, Accepted('x'), 1), (1, Duplicate('x'), 1)]);
+/// ```
 pub fn dedup<'s, K, V>(
     rows: Rows<'s, (K, V)>,
     is_withdrawal: impl Fn(&V) -> bool + 'static,
@@ -51,11 +67,11 @@ where
         }
     }
     keyed(rows, "Dedup", move |_, seen: &mut Seen<V>, turn| {
-        let changes = turn.take_changes();
-        if changes.is_empty() {
-            return if seen.forget <= turn.now() { Keep::No } else { Keep::Yes };
+        if seen.forget <= turn.now() {
+            *seen = Seen::default();
         }
-        let (withdrawals, messages): (Vec<_>, Vec<_>) = changes.into_iter().partition(|(row, _)| is_withdrawal(row));
+        let (withdrawals, messages): (Vec<_>, Vec<_>) =
+            turn.take_changes().into_iter().partition(|(row, _)| is_withdrawal(row));
         for row in withdrawals.iter().chain(&messages).map(|(row, _)| row) {
             if forget(row) > seen.forget {
                 seen.forget = forget(row);
@@ -81,6 +97,9 @@ where
                 turn.emit(Deduplicated::Duplicate(row), copies);
             }
         }
-        Keep::Yes
+        if seen.forget > turn.now() { Keep::Yes } else { Keep::No }
     })
 }
+
+#[cfg(test)]
+mod tests;

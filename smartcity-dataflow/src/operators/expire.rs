@@ -12,9 +12,11 @@ use crate::{Diff, Rows, Time};
 
 /// The first multiple of `step` at or after `time`.
 ///
-/// Ends are rounded up to the tick, so that all that ends within a tick ends at one time.
+/// Ends are rounded up to the tick, so that all that ends within a tick ends at one time. A step of 0 counts as 1; what lies
+/// beyond the greatest time is the greatest time.
 pub fn round_up(time: Time, step: Time) -> Time {
-    time.div_ceil(step) * step
+    let step = step.max(1);
+    time.div_ceil(step).saturating_mul(step)
 }
 
 /// Which rows are still alive? Every row leaves at the time `end` gives it; a row whose end has come never enters.
@@ -63,3 +65,6 @@ pub fn expire<'s, D: Data>(rows: Rows<'s, D>, end: impl Fn(&D) -> Time + 'static
         })
         .as_collection()
 }
+
+#[cfg(test)]
+mod tests;

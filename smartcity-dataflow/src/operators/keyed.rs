@@ -79,6 +79,30 @@ impl<V, O> Turn<'_, V, O> {
 /// |    0 | +(a, 1)     | a: +1                |
 /// |    1 | +(a, 2), +(b, 7), -(a, 1) | a: -1 +2; b: +7 |
 ///
+/// The input is a true collection: no row is withdrawn more often than it came. A key whose state is dropped starts again
+/// from `S::default()`; a turn it had asked for still comes, and finds that default.
+///
+/// ```
+/// # use smartcity_dataflow::{operators::{Keep, keyed}, testing::{at, trace}};
+/// // A row for each key that rests: one that has not changed for three milliseconds.
+/// let resting = trace(
+///     &[at(0, ('a', 1)), at(2, ('a', 2)), at(2, ('b', 7))],
+///     |rows| {
+///         keyed(rows, "Resting", |key, changed: &mut u64, turn| {
+///             if turn.changes().is_empty() && *changed + 3 == turn.now() {
+///                 turn.emit(*key, 1);
+///             } else if !turn.changes().is_empty() {
+///                 *changed = turn.now();
+///                 turn.wake(*changed + 3);
+///             }
+///             Keep::Yes
+///         })
+///     },
+///     9,
+/// );
+/// assert_eq!(resting, [(5, 'a', 1), (5, 'b', 1)]);
+/// ```
+///
 /// The order of turns within a tick, the worker of a key and the batching of the input do not show in the output, provided
 /// that `logic` depends on nothing but its arguments.
 pub fn keyed<'s, K, V, S, O>(
@@ -107,8 +131,42 @@ where
 
 /// [`keyed`], with a context that every key of every worker sees: a few rows that change rarely, such as a road network.
 ///
-/// `context` is sent to all workers; `learn` folds each of its changes into `C`. At a tick the context's changes come first.
-/// A change of the context alone gives no key a turn: what was computed stays as it was until the key's next turn.
+/// `context` is sent to all workers; `learn` folds each of its changes into `C`. At a tick the context's changes come first,
+/// withdrawals before insertions. A change of the context alone gives no key a turn: what was computed stays as it was until
+/// the key's next turn.
+///
+/// With a context of one factor, and a logic that gives the sum of the changes times the factor:
+///
+/// | time | rows     | context  | output   |
+/// |-----:|----------|----------|----------|
+/// |    0 | +(a, 1)  | +10      | +(a, 10) |
+/// |    1 |          | -10 +20  |          |
+/// |    2 | +(a, 2)  |          | +(a, 40) |
+///
+/// ```
+/// # use smartcity_dataflow::{operators::{Keep, keyed_with}, testing::{at, gone, trace}};
+/// // A row is either (key, value) or, of key 0, a factor.
+/// let scaled = trace(
+///     &[at(0, (0, 10)), at(0, (7, 1)), gone(1, (0, 10)), at(1, (0, 20)), at(2, (7, 2))],
+///     |rows| {
+///         let factors = rows.clone().filter(|(key, _)| *key == 0).map(|(_, factor)| factor);
+///         let rows = rows.filter(|(key, _)| *key != 0);
+///         keyed_with(
+///             rows,
+///             factors,
+///             "Scaled",
+///             |factor: &mut i64, row, diff| *factor += row * diff as i64,
+///             |key, _: &mut (), turn, factor| {
+///                 let sum: i64 = turn.changes().iter().map(|(value, diff)| value * *diff as i64).sum();
+///                 turn.emit((*key, sum * factor), 1);
+///                 Keep::No
+///             },
+///         )
+///     },
+///     5,
+/// );
+/// assert_eq!(scaled, [(0, (7, 10), 1), (2, (7, 40), 1)]);
+/// ```
 pub fn keyed_with<'s, K, V, S, O, R, C>(
     rows: Rows<'s, (K, V)>,
     context: Rows<'s, R>,
@@ -229,6 +287,7 @@ where
             return;
         };
         consolidate(&mut context);
+        context.sort_by_key(|&(_, diff)| diff > 0); // stable: withdrawals first, so that a key's new row replaces its old
         for (row, diff) in context {
             learn(&mut self.context, row, diff);
         }
@@ -266,3 +325,6 @@ where
             .give_iterator(self.output.drain(..).map(|(row, diff)| (row, now, diff)));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -87,3 +87,6 @@ impl<V: Ord + Clone> Live<V> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

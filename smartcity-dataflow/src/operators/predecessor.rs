@@ -1,6 +1,6 @@
 //! Rows beside the ones before them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::ops::Bound::{Excluded, Unbounded};
 
@@ -9,7 +9,7 @@ use differential_dataflow::consolidation::consolidate;
 use serde::{Deserialize, Serialize};
 
 use super::{Keep, keyed};
-use crate::{Rows, Time};
+use crate::{Diff, Rows, Time};
 
 /// A row and the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -29,9 +29,10 @@ pub struct Followed<V> {
 /// |    2 | +(k, 20)   | -(30 ← 10) +(20 ← 10) +(30 ← 20)   |
 /// |    3 | -(k, 10)   | -(20 ← 10) +(20 ← none)            |
 ///
-/// A row is forgotten silently at `forget` of it, which must grow with the order of the rows: no retraction follows, so what
-/// is built from the pairs must have dropped them by then. A row that comes after its time is ignored. A late row costs the
-/// two pairs it parts; the state is the rows of a key within the retention.
+/// A row that comes twice is one row. A row is forgotten silently at `forget` of it, which must grow with the order of the rows: no retraction follows, so what
+/// is built from the pairs must have dropped them by then. The last row to be forgotten before a row that is not stays known
+/// as the predecessor of that one. What comes or is withdrawn after its time is ignored. A late row costs the two pairs it
+/// parts; the state is the rows of a key within the retention.
 ///
 /// ```
 /// # use smartcity_dataflow::{operators::{predecessor, Followed}, testing::{at, trace}};
@@ -47,24 +48,29 @@ where
     K: ExchangeData + Hash,
     V: ExchangeData,
 {
-    keyed(rows, name, move |key, known: &mut BTreeSet<V>, turn| {
+    keyed(rows, name, move |key, known: &mut BTreeMap<V, Diff>, turn| {
         forget_until(known, turn.now(), &forget);
         let mut pairs = Vec::new();
         for (row, diff) in turn.take_changes() {
             let forgotten_at = forget(&row);
-            if forgotten_at <= turn.now() || known.contains(&row) == (diff > 0) {
+            if forgotten_at <= turn.now() {
                 continue;
             }
-            let before = known.range(..&row).next_back().cloned();
-            let after = known.range((Excluded(&row), Unbounded)).next().cloned();
-            let sign = diff.signum();
+            let copies = known.get(&row).copied().unwrap_or(0);
+            let sign = Diff::from(copies + diff > 0) - Diff::from(copies > 0);
+            if sign == 0 {
+                known.entry(row).and_modify(|copies| *copies += diff);
+                continue;
+            }
+            let before = known.range(..&row).next_back().map(|(row, _)| row.clone());
+            let after = known.range((Excluded(&row), Unbounded)).next().map(|(row, _)| row.clone());
             if let Some(after) = after {
                 pairs.push((Followed { row: after.clone(), previous: before.clone() }, -sign));
                 pairs.push((Followed { row: after, previous: Some(row.clone()) }, sign));
             }
             pairs.push((Followed { row: row.clone(), previous: before }, sign));
             if sign > 0 {
-                known.insert(row);
+                known.insert(row, copies + diff);
                 turn.wake(forgotten_at);
             } else {
                 known.remove(&row);
@@ -79,8 +85,8 @@ where
 }
 
 /// Forgets the rows whose time has come, but not the predecessor of one that is still known.
-fn forget_until<V: Ord>(known: &mut BTreeSet<V>, now: Time, forget: impl Fn(&V) -> Time) {
-    let mut rows = known.iter();
+fn forget_until<V: Ord>(known: &mut BTreeMap<V, Diff>, now: Time, forget: impl Fn(&V) -> Time) {
+    let mut rows = known.keys();
     let mut due = 0;
     while rows.next().is_some_and(|row| forget(row) <= now) {
         due += 1;
@@ -90,3 +96,6 @@ fn forget_until<V: Ord>(known: &mut BTreeSet<V>, now: Time, forget: impl Fn(&V) 
         known.pop_first();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,8 +39,10 @@ struct Collector {
 }
 
 impl Publisher {
-    /// A publisher for worker `index` of `peers`, of which each process has `threads`; this process keeps `views`. Once `stopped` is set nothing more is published: closing the inputs releases what was to happen in the
-    /// future, and nobody is to see that.
+    /// A publisher for worker `index` of `peers`, of which each process has `threads`; this process keeps `views`.
+    ///
+    /// Once `stopped` is set nothing more is published: closing the inputs releases what was to happen in the future, and
+    /// nobody is to see that.
     pub fn new(views: Views, index: usize, peers: usize, threads: usize, stopped: Arc<AtomicBool>) -> Self {
         let keepers = (0..peers).step_by(threads.max(1)).map(|worker| worker as u64).collect();
         let keeps = index.is_multiple_of(threads.max(1));
@@ -119,10 +121,10 @@ impl Collector {
 }
 
 /// Changes of a view as they come.
-type Updates<K, V> = Vec<((K, V), Diff)>;
+pub(crate) type Updates<K, V> = Vec<((K, V), Diff)>;
 
 /// The net changes of a tick: ascending by key, what goes before what comes; `None` where nothing changed.
-fn net<K: Key, V: Row>(mut changes: Updates<K, V>) -> Option<Netted<K, V>> {
+pub(crate) fn net<K: Key, V: Row>(mut changes: Updates<K, V>) -> Option<Netted<K, V>> {
     consolidate(&mut changes);
     let mut changes: Vec<_> = changes.into_iter().map(|((key, row), diff)| (key, row, diff)).collect();
     changes.sort_by(|(a, _, d), (b, _, e)| (a, d).cmp(&(b, e)));

@@ -95,6 +95,11 @@ impl Changes {
         &self.views
     }
 
+    /// The dictionary of the tick, with the texts that went with it: put it in scope to write ids as text.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
     /// Number of changes in all views.
     pub fn len(&self) -> usize {
         self.views.values().map(|changes| changes.len()).sum()
@@ -129,7 +134,7 @@ const RING_CHANGES: usize = 200_000;
 /// How many ticks the ring keeps.
 const RING_TICKS: usize = 4_096;
 
-type Listener = Box<dyn Fn(&Arc<Snapshot>) + Send + Sync>;
+type Listeners<T> = Mutex<Vec<Box<dyn Fn(&Arc<T>) + Send + Sync>>>;
 
 /// The view store. A clone is another handle on the same views.
 #[derive(Clone)]
@@ -141,7 +146,8 @@ struct Shared {
     current: ArcSwap<Snapshot>,
     ring: Mutex<Ring>,
     published: Condvar,
-    listeners: Mutex<Vec<Listener>>,
+    snapshot_listeners: Listeners<Snapshot>,
+    changes_listeners: Listeners<Changes>,
 }
 
 #[derive(Default)]
@@ -162,7 +168,8 @@ impl Views {
             current: ArcSwap::from_pointee(empty),
             ring: Mutex::default(),
             published: Condvar::new(),
-            listeners: Mutex::default(),
+            snapshot_listeners: Mutex::default(),
+            changes_listeners: Mutex::default(),
         }))
     }
 
@@ -198,14 +205,20 @@ impl Views {
 
     /// Calls `listener` with every snapshot from now on, on the engine's thread: it must be quick and must not block.
     pub fn on_publish(&self, listener: impl Fn(&Arc<Snapshot>) + Send + Sync + 'static) {
-        lock(&self.0.listeners).push(Box::new(listener));
+        lock(&self.0.snapshot_listeners).push(Box::new(listener));
+    }
+
+    /// Calls `listener` with the changes of every tick from now on, in order, on the engine's thread. While it blocks the
+    /// engine waits: so nothing is lost, and a listener that must not hold the engine up must not block.
+    pub fn on_changes(&self, listener: impl Fn(&Arc<Changes>) + Send + Sync + 'static) {
+        lock(&self.0.changes_listeners).push(Box::new(listener));
     }
 
     /// Applies the changes of ticks that all views have completed, and publishes the snapshot through `through`.
     pub(crate) fn publish(&self, ticks: BTreeMap<Time, BTreeMap<&'static str, Arc<dyn Apply>>>, through: Time) {
         let mut snapshot = Snapshot::clone(&self.snapshot());
         let generation = self.0.generation;
-        let mut ring = lock(&self.0.ring);
+        let mut published = Vec::with_capacity(ticks.len());
         for (tick, views) in ticks {
             let before = snapshot.names();
             for (name, changes) in &views {
@@ -215,15 +228,21 @@ impl Views {
             // A row that goes may name what goes with it, so the names before the tick are still in scope.
             let names = snapshot.names().or(before);
             let views = views.into_iter().map(|(name, changes)| (name, changes as Arc<dyn TableChanges>)).collect();
-            ring.push(Changes { position: Position { generation, through: tick }, views, names });
+            published.push(Arc::new(Changes { position: Position { generation, through: tick }, views, names }));
         }
         snapshot.position.through = through;
         snapshot.published = (self.0.clock)();
         let snapshot = Arc::new(snapshot);
-        self.0.current.store(Arc::clone(&snapshot));
-        drop(ring);
+        {
+            let mut ring = lock(&self.0.ring);
+            published.iter().for_each(|changes| ring.push(Arc::clone(changes)));
+            self.0.current.store(Arc::clone(&snapshot));
+        }
         self.0.published.notify_all();
-        for listener in &*lock(&self.0.listeners) {
+        for listener in &*lock(&self.0.changes_listeners) {
+            published.iter().for_each(listener);
+        }
+        for listener in &*lock(&self.0.snapshot_listeners) {
             listener(&snapshot);
         }
     }
@@ -246,9 +265,9 @@ impl fmt::Debug for Views {
 }
 
 impl Ring {
-    fn push(&mut self, tick: Changes) {
+    fn push(&mut self, tick: Arc<Changes>) {
         self.changes += tick.len();
-        self.ticks.push_back(Arc::new(tick));
+        self.ticks.push_back(tick);
         while self.ticks.len() > RING_TICKS || (self.changes > RING_CHANGES && self.ticks.len() > 1) {
             if let Some(oldest) = self.ticks.pop_front() {
                 self.changes -= oldest.len();

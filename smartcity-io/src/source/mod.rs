@@ -5,9 +5,17 @@
 //! a topic, a file of a directory); a *position* in it (an offset, a line) finds a message again. Both are in every
 //! reading's [`Origin`](smartcity_dataflow::model::Origin).
 
+mod lines;
+mod memory;
+mod replay;
+mod simulator;
+
 use std::error::Error;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+pub use memory::{MemoryMessage, MemorySource};
+pub use replay::{Replay, ReplayProgress, ReplaySettings};
+pub use simulator::{Dirt, Simulator, SimulatorClock, SimulatorSettings, Written, write_ndjson};
 use smartcity_dataflow::Time;
 use smartcity_dataflow::model::{Instant, Name, Reading, Rejected};
 
@@ -31,9 +39,27 @@ impl Batch {
         self.readings.len() + self.rejected.len()
     }
 
+    /// Moves everything of `other` to the end of this batch.
+    pub fn append(&mut self, other: &mut Self) {
+        self.readings.append(&mut other.readings);
+        self.rejected.append(&mut other.rejected);
+        self.names.append(&mut other.names);
+    }
+
     /// Whether the batch holds nothing at all.
     pub fn is_empty(&self) -> bool {
         self.len() == 0 && self.names.is_empty()
+    }
+}
+
+impl SourceError {
+    /// Something outside failed.
+    pub(crate) fn failed(
+        source_name: &str,
+        message: impl Into<String>,
+        cause: impl Into<Option<Box<dyn Error + Send + Sync>>>,
+    ) -> Self {
+        Self::Failed { source_name: source_name.to_owned(), message: message.into(), cause: cause.into() }
     }
 }
 
@@ -88,5 +114,18 @@ impl Outlet {
     /// Hands over a batch; blocks while the engine is behind.
     pub fn send(&self, batch: Batch) -> Result<(), SourceError> {
         self.batches.send(batch).map_err(|_| SourceError::Closed)
+    }
+
+    /// Whether the engine still listens: for a source that has nothing to hand over for a while.
+    ///
+    /// A channel tells only who sends that nobody receives any more, so this sends an empty batch where nothing waits.
+    pub fn check(&self) -> Result<(), SourceError> {
+        if !self.batches.is_empty() {
+            return Ok(());
+        }
+        match self.batches.try_send(Batch::default()) {
+            Err(TrySendError::Disconnected(_)) => Err(SourceError::Closed),
+            Ok(()) | Err(TrySendError::Full(_)) => Ok(()),
+        }
     }
 }

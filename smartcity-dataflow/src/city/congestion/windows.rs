@@ -1,30 +1,20 @@
 //! How did the traffic flow, minute by minute?
 
-use serde::{Deserialize, Serialize};
-
 use super::flow::FlowSum;
 use super::{Flow, FreeFlow, OfSegmentsAndRoads, Sample, Traffic, traffic};
-use crate::model::{Id, Millis};
-use crate::operators::{aggregate, round_up};
+use crate::model::Id;
+pub use crate::operators::Window;
+use crate::operators::aggregate;
 use crate::{Rows, Settings, Time};
 
 /// Widths of the tumbling windows, milliseconds: a minute and five.
 pub const WINDOW_WIDTHS_MS: [i64; 2] = [60_000, 300_000];
 
-/// A tumbling window of event time: `start` included, `start + width` excluded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Window {
-    /// Its width, milliseconds.
-    pub width: i64,
-    /// Its first millisecond.
-    pub start: Millis,
-}
-
 /// When is a window dropped? At its end and the retention, rounded up to the tick. Until then late samples and withdrawals
 /// amend it.
 pub fn closes(settings: &Settings) -> impl Fn(&Window) -> Time + Copy + 'static {
     let (retention, tick) = (settings.retention_ms, settings.tick_ms);
-    move |window| round_up((window.start.0 + window.width).max(0) as u64 + retention, tick)
+    move |window| window.closes(retention, tick)
 }
 
 /// What are the sums of the samples on every segment, and on every road, in each tumbling window?
@@ -54,8 +44,8 @@ pub fn closes(settings: &Settings) -> impl Fn(&Window) -> Time + Copy + 'static 
 /// ```
 pub fn window_flows<'s>(samples: Rows<'s, Sample>, settings: &Settings) -> OfSegmentsAndRoads<'s, (Id, Window), Flow> {
     let closes = closes(settings);
-    let windowed = samples
-        .flat_map(|sample| WINDOW_WIDTHS_MS.map(|width| (Window { width, start: sample.time.window(width) }, sample)));
+    let windowed =
+        samples.flat_map(|sample| WINDOW_WIDTHS_MS.map(|width| (Window::tumbling(sample.time, width), sample)));
     let by_segment = windowed
         .clone()
         .flat_map(|(window, sample)| sample.segment.map(|segment| ((segment, window), sample.observed)));

@@ -1,4 +1,17 @@
 //! What goes on in the city that needs help, and which reports speak of the same event?
+//!
+//! ```text
+//!  placed ──▶ newest word of every report ──▶ active reports ──▶ links between near ones ──▶ incidents
+//!  rules  ─────────────────────────────────────────┴─────────────────────────────────────────────┘
+//! ```
+//!
+//! A *report* is what a reporter numbers; its newest word says where it is and whether it goes on ([`active_reports`]). An
+//! *incident* is what happened: all reports of one type that hang together by being near in place and time
+//! ([`incidents`]). What a type means for the response is a table of the city, joined live: an edit acts at once.
+
+mod links;
+mod merge;
+mod reports;
 
 use std::sync::Arc;
 
@@ -6,6 +19,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Id, Millis, Point, Priority, Ratio, ReportStatus, Severity};
 use crate::view::View;
+
+pub use merge::{MANY_SOURCES, incidents};
+pub use reports::active_reports;
 
 /// Every active report by its own incident id: what the contract's route lists.
 pub const REPORTS: View<Id, ActiveReport> = View::new("reports");

@@ -1,0 +1,47 @@
+# The project's commands; `make` lists them. All they need beside Rust, a C compiler and make they install where they can.
+
+SHELL := bash
+CARGO ?= cargo
+# A check must not change Cargo.lock; whoever adds a dependency does.
+LOCKED := $(if $(CI),--locked)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fmt fmt-check lint doc layers deny fuzz
+
+help: ## list these commands
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: ## run the engine on the built-in town with simulated feeds
+	$(CARGO) run $(LOCKED) --release -- demo
+
+test: export SMARTCITY_BROWSER = $(shell .ci/tools browser)
+test: ## install what the tests need where possible, then run all of them
+	$(CARGO) test $(LOCKED) --workspace --all-targets --no-fail-fast
+	$(CARGO) test $(LOCKED) --workspace --doc --no-fail-fast
+
+check: fmt-check layers deny lint doc test ## everything that must hold before a change lands
+
+fmt: ## format the code
+	$(CARGO) fmt --all
+
+fmt-check: ## fail where the code is not formatted
+	$(CARGO) fmt --all --check
+
+lint: ## fail on any warning of the compiler or clippy
+	$(CARGO) clippy $(LOCKED) --workspace --all-targets --keep-going -- --deny warnings
+
+doc: export RUSTDOCFLAGS := --deny warnings
+doc: ## build the documentation of the crates; fail on any warning
+	$(CARGO) doc $(LOCKED) --workspace --no-deps
+
+layers: ## prove by cargo's graph that no crate reaches across the layers
+	.ci/layers
+
+deny: ## check licences, bans and sources of the dependencies, and advisories where they can be had
+	.ci/deny
+
+fuzz: ## throw random bytes at every decoder for SMARTCITY_FUZZ_SECONDS (60)
+	@$(CARGO) test $(LOCKED) --workspace --lib decode::fuzz:: -- --list | grep -q ': test$$' \
+		|| { echo "no test in decode::fuzz: nothing would be checked" >&2; exit 1; }
+	SMARTCITY_FUZZ_SECONDS=$${SMARTCITY_FUZZ_SECONDS:-60} \
+		$(CARGO) test $(LOCKED) --workspace --lib decode::fuzz:: -- --nocapture

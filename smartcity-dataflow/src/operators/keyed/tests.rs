@@ -1,0 +1,228 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+
+use super::*;
+use crate::testing::{Update, assert_invariant, assert_oracle, at, gone, present_copies, table, trace, updates};
+
+type Row = (char, isize);
+
+/// Each turn as text: key and changes.
+fn turns<'s>(rows: Rows<'s, Row>) -> Rows<'s, String> {
+    keyed(rows, "Turns", |key, _: &mut (), turn| {
+        let changes = turn.changes().iter().map(|(row, diff)| format!(" {diff:+}*{row}"));
+        turn.emit(format!("{key}:{}", changes.collect::<String>()), 1);
+        Keep::No
+    })
+}
+
+/// The keys that have rested for three milliseconds, and what they add up to.
+fn rested<'s>(rows: Rows<'s, Row>) -> Rows<'s, Row> {
+    #[derive(Default)]
+    struct Key {
+        changed: Time,
+        sum: isize,
+        shown: Option<isize>,
+    }
+    keyed(rows, "Rested", |name, key: &mut Key, turn| {
+        let before = key.shown.map(|sum| (*name, sum));
+        if turn.changes().is_empty() {
+            if key.changed + 3 == turn.now() {
+                key.shown = Some(key.sum);
+            }
+        } else {
+            (key.changed, key.shown) = (turn.now(), None);
+            key.sum += turn.take_changes().into_iter().map(|(row, diff)| row * diff).sum::<isize>();
+            turn.wake(turn.now() + 3);
+        }
+        turn.replace(before, key.shown.map(|sum| (*name, sum)));
+        Keep::Yes
+    })
+}
+
+/// Rows of key `*` are the context, factors whose sum scales what each key adds up to at its turn. The context takes a
+/// longer way than the rows, so it comes later.
+fn scaled<'s>(rows: Rows<'s, Row>) -> Rows<'s, Row> {
+    let context = rows.clone().filter(|(key, _)| *key == '*').map(|(_, factor)| factor).consolidate();
+    let rows = rows.filter(|(key, _)| *key != '*');
+    keyed_with(
+        rows,
+        context,
+        "Scaled",
+        |sum: &mut isize, factor, diff| *sum += factor * diff,
+        |key, (sum, shown): &mut (isize, Option<isize>), turn, factor| {
+            *sum += turn.take_changes().into_iter().map(|(row, diff)| row * diff).sum::<isize>();
+            let before = shown.replace(*sum * factor);
+            turn.replace(before.map(|product| (*key, product)), shown.map(|product| (*key, product)));
+            Keep::Yes
+        },
+    )
+}
+
+fn check(
+    updates: &[Update<Row>],
+    build: impl for<'s> Fn(Rows<'s, Row>) -> Rows<'s, String> + Send + Sync + 'static,
+    expected: Expect,
+) {
+    expected.assert_eq(&table(&trace(updates, build, 20)).replace('"', ""));
+}
+
+#[test]
+fn a_key_has_one_turn_a_tick_with_its_net_changes_in_order() {
+    check(
+        &[at(0, ('a', 1)), at(1, ('a', 2)), at(1, ('b', 7)), gone(1, ('a', 1)), at(1, ('c', 5)), gone(1, ('c', 5))],
+        turns,
+        expect![[r#"
+            0 +1 a: +1*1
+            1 +1 a: -1*1 +1*2
+            1 +1 b: +1*7
+        "#]],
+    );
+}
+
+#[test]
+fn a_key_is_woken_when_its_time_has_come_and_not_when_it_changed_meanwhile() {
+    check(
+        &[at(0, ('a', 1)), at(2, ('a', 2)), at(2, ('b', 7)), at(9, ('b', 1))],
+        |rows| rested(rows).map(|row| format!("{row:?}")),
+        expect![[r#"
+            5 +1 ('a', 3)
+            5 +1 ('b', 7)
+            9 -1 ('b', 7)
+            12 +1 ('b', 8)
+        "#]],
+    );
+}
+
+#[test]
+fn a_wake_that_lies_in_the_past_comes_at_the_next_millisecond() {
+    let woken = trace(
+        &[at(5, ('a', 1))],
+        |rows| {
+            keyed(rows, "Past", |_, woken: &mut bool, turn| {
+                if !std::mem::replace(woken, true) {
+                    turn.wake(2);
+                }
+                turn.emit(turn.now(), 1);
+                Keep::Yes
+            })
+        },
+        20,
+    );
+    assert_eq!(woken, [(5, 5, 1), (6, 6, 1)]);
+}
+
+#[test]
+fn a_dropped_state_starts_anew() {
+    let counts = trace(
+        &[at(0, ('a', 1)), at(1, ('a', 2)), at(2, ('a', 3))],
+        |rows| {
+            keyed(rows, "Forgetful", |_, turns: &mut u32, turn| {
+                *turns += 1;
+                turn.emit(*turns, 1);
+                if *turns == 2 { Keep::No } else { Keep::Yes }
+            })
+        },
+        20,
+    );
+    assert_eq!(counts, [(0, 1, 1), (1, 2, 1), (2, 1, 1)]);
+}
+
+#[test]
+fn the_context_comes_first_in_a_tick_and_gives_no_turn_of_its_own() {
+    check(
+        &[at(0, ('a', 1)), at(0, ('*', 10)), gone(1, ('*', 10)), at(1, ('*', 20)), at(2, ('a', 2))],
+        |rows| scaled(rows).map(|row| format!("{row:?}")),
+        expect![[r#"
+            0 +1 ('a', 10)
+            2 -1 ('a', 10)
+            2 +1 ('a', 60)
+        "#]],
+    );
+}
+
+#[test]
+fn a_context_row_that_is_replaced_is_withdrawn_before_its_successor_comes() {
+    // The new row sorts before the old one: learnt in the order of rows, the map would end empty.
+    let learnt = trace(
+        &[at(0, ('*', 9)), gone(1, ('*', 9)), at(1, ('*', 3)), at(1, ('a', 0))],
+        |rows| {
+            let context = rows.clone().filter(|(key, _)| *key == '*');
+            keyed_with(
+                rows.filter(|(key, _)| *key != '*'),
+                context,
+                "Learnt",
+                |map: &mut BTreeMap<char, isize>, (key, row), diff| {
+                    if diff > 0 {
+                        map.insert(key, row);
+                    } else {
+                        map.remove(&key);
+                    }
+                },
+                |_, (): &mut (), turn, map| {
+                    turn.emit(map.get(&'*').copied(), 1);
+                    Keep::No
+                },
+            )
+        },
+        20,
+    );
+    assert_eq!(learnt, [(1, Some(3), 1)]);
+}
+
+/// The ticks up to `now` at which the net changes of `key` are not nothing.
+fn turns_of(updates: &[Update<Row>], key: char) -> Vec<Time> {
+    let ticks: BTreeSet<_> = updates.iter().map(|&(_, time, _)| time).collect();
+    let changed = |tick: &Time| {
+        let mut changes: Vec<_> = updates
+            .iter()
+            .filter(|&&((k, _), time, _)| k == key && time == *tick)
+            .map(|&(row, _, diff)| (row, diff))
+            .collect();
+        consolidate(&mut changes);
+        !changes.is_empty()
+    };
+    ticks.into_iter().filter(changed).collect()
+}
+
+fn sum_of(updates: &[Update<Row>], key: char, through: Time) -> isize {
+    let seen: Vec<_> = updates.iter().filter(|&&((k, _), time, _)| k == key && time <= through).copied().collect();
+    present_copies(&seen).into_iter().map(|(_, row)| row).sum()
+}
+
+fn naive_rested(updates: &[Update<Row>], now: Time) -> Vec<Row> {
+    let keys = "abc".chars().filter(|&key| turns_of(updates, key).last().is_some_and(|last| last + 3 <= now));
+    keys.map(|key| (key, sum_of(updates, key, now))).collect()
+}
+
+fn naive_scaled(updates: &[Update<Row>], _: Time) -> Vec<Row> {
+    let turns = "abc".chars().filter_map(|key| Some((key, *turns_of(updates, key).last()?)));
+    turns.map(|(key, turn)| (key, sum_of(updates, key, turn) * sum_of(updates, '*', turn))).collect()
+}
+
+fn rows() -> impl Strategy<Value = Vec<Update<Row>>> {
+    updates((prop::sample::select(vec!['a', 'b', 'c', '*']), 1..4isize), 8)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn keys_that_rest_show_what_they_add_up_to(updates in rows()) {
+        let updates: Vec<_> = updates.into_iter().filter(|((key, _), _, _)| *key != '*').collect();
+        assert_oracle(&updates, 36, rested, naive_rested);
+    }
+
+    #[test]
+    fn keys_see_the_context_as_it_is_at_their_turn(updates in rows()) {
+        assert_oracle(&updates, 36, scaled, naive_scaled);
+    }
+
+    #[test]
+    fn turns_are_the_same_on_any_workers(updates in rows()) {
+        assert_invariant(&updates, 36, turns);
+        assert_invariant(&updates, 36, rested);
+        assert_invariant(&updates, 36, scaled);
+    }
+}

@@ -1,0 +1,215 @@
+//! The wiring, and nothing else.
+//!
+//! ```text
+//!  readings ─▶ check ─▶ locate ─▶ dedup ─▶ placed ─┬─▶ tracks ─▶ vehicles ──────────────────┬─▶ zones
+//!   names        │        ▲                        │      └────▶ paths ─┐                   ├─▶ summary
+//!   city ────────┼────────┴─(segments, zones, …)   ├─▶ samples ◀────────┘                   │
+//!                ▼                                 │      ├──▶ sliding flows ─▶ segments, roads, network
+//!            rejected ─▶ quarantine                │      └──▶ window flows ──▶ the same by window
+//!                                                  ├─▶ reports ─▶ incidents
+//!                                                  ├─▶ weather ─▶ road weather
+//!                                                  ├─▶ sensors ─▶ air
+//!                                                  └─▶ feeds, flags
+//! ```
+
+use std::fmt;
+
+use crate::city::congestion::{self, Traffic};
+use crate::city::{
+    air, feeds, incidents, locate, network, paths, quarantine, road_weather, rules, sensors, statics, summary,
+    vehicles, weather, zones,
+};
+use crate::model::{
+    Body, CityRow, Id, IncidentRule, Instant, Kind, Name, Placed, Quantity, Reading, Rejected, Segment, Station,
+    UtcOffsets,
+};
+use crate::operators::{Deduplicated, dedup, round_up, validate};
+use crate::view::Publisher;
+use crate::{Rows, Settings, Time};
+
+/// What comes in on a worker.
+#[derive(Clone)]
+pub struct Inputs<'s> {
+    /// Decoded messages; `arrived` is their tick.
+    pub readings: Rows<'s, Reading<Instant>>,
+    /// Messages that no decoder could read.
+    pub rejected: Rows<'s, Rejected>,
+    /// Texts that readings refer to, each with the tick of its use.
+    pub names: Rows<'s, (Time, Name)>,
+    /// The city's own data.
+    pub city: Rows<'s, CityRow>,
+}
+
+/// Every collection that a capability may build on.
+#[derive(Clone)]
+pub struct Streams<'s> {
+    /// The city's own data.
+    pub city: Rows<'s, CityRow>,
+    /// Every accepted reading, once, at its place. A withdrawn reading leaves; no other does: [`expire`] what must end.
+    ///
+    /// [`expire`]: crate::operators::expire
+    pub placed: Rows<'s, Placed>,
+    /// Messages not accepted.
+    pub rejected: Rows<'s, Rejected>,
+    /// Every fix with the vehicle's fix before it.
+    pub tracks: Rows<'s, (Id, vehicles::Step)>,
+    /// Time and distance of vehicles on segments.
+    pub paths: Rows<'s, paths::Piece>,
+    /// The newest of every vehicle.
+    pub vehicles: Rows<'s, (Id, vehicles::Vehicle)>,
+    /// The traffic on every segment over the last minutes.
+    pub segments: Rows<'s, (Id, Traffic)>,
+    /// The traffic on every named road over the last minutes.
+    pub roads: Rows<'s, (Id, Traffic)>,
+    /// Active emergency reports.
+    pub reports: Rows<'s, (Id, incidents::ActiveReport)>,
+    /// Reports merged into incidents.
+    pub incidents: Rows<'s, (Id, incidents::Incident)>,
+    /// The weather at every station.
+    pub weather: Rows<'s, (Id, weather::StationWeather)>,
+    /// Every other sensor.
+    pub sensors: Rows<'s, ((Id, Quantity), sensors::SensorValue)>,
+    /// The air at every station.
+    pub air: Rows<'s, (Id, air::Air)>,
+}
+
+impl fmt::Debug for Inputs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inputs").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Streams<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Streams").finish_non_exhaustive()
+    }
+}
+
+/// How long a text outlives the hour of its last use: longer than any row that may refer to it.
+const NAME_LIFE_MS: Time = 4 * 3_600_000;
+
+/// Builds the city's dataflow and publishes its views. Called alike on every worker.
+pub fn pipeline<'s>(
+    inputs: Inputs<'s>,
+    settings: &Settings,
+    offsets: &UtcOffsets,
+    publisher: &Publisher,
+) -> Streams<'s> {
+    let Inputs { readings, rejected, names, city } = inputs;
+    statics::publish_city(publisher, &city);
+    publisher.publish(&statics::NAMES, statics::names(&city, names, NAME_LIFE_MS));
+
+    let (limits, offsets) = (settings.clone(), offsets.clone());
+    let (checked, refused) = validate(readings, move |reading| rules::check(reading, &limits, &offsets));
+    let rejected = rejected.concat(refused);
+    let located = locate::locate(checked, city.clone());
+    let deduplicated = dedup(
+        located.map(|placed| ((placed.reading.kind, placed.reading.id), placed)),
+        |placed| placed.reading.body == Body::Withdrawn,
+        remembered_until(settings),
+    );
+    let placed = deduplicated.clone().flat_map(|row| match row {
+        Deduplicated::Accepted(placed) => Some(placed),
+        _ => None,
+    });
+
+    let (counts, last) = quarantine::quarantine(rejected.clone());
+    publisher.publish(&quarantine::QUARANTINE, counts);
+    publisher.publish(&quarantine::QUARANTINE_LAST, last);
+
+    let tracks = vehicles::tracks(placed.clone(), settings);
+    let paths = paths::paths(tracks.clone(), city.clone(), settings);
+    let vehicles = vehicles::vehicles(placed.clone(), tracks.clone(), settings);
+    publisher.publish(&vehicles::VEHICLES, vehicles.clone());
+
+    let health = feeds::feeds(deduplicated, rejected.clone(), settings);
+    publisher.publish(&feeds::FEEDS, health);
+    publisher.publish(&feeds::FLAGS, feeds::flags(feeds::flagged(placed.clone(), tracks.clone(), settings)));
+
+    let samples = congestion::samples(placed.clone(), paths.clone());
+    let cameras = congestion::camera_samples(placed.clone());
+    let all_samples = samples.clone().concat(cameras.clone().map(|(_, sample)| sample));
+    let of_segments = congestion::free_flow_of_segments(city.clone());
+    let of_roads = congestion::free_flow_of_roads(city.clone());
+    let (segment_flows, road_flows) = congestion::sliding_flows(samples, cameras, settings);
+    let segments = congestion::congestion(segment_flows.clone(), of_segments.clone());
+    let roads = congestion::congestion(road_flows, of_roads.clone());
+    publisher.publish(&congestion::SEGMENTS, segments.clone());
+    publisher.publish(&congestion::ROADS, roads.clone());
+
+    let (segment_windows, road_windows) = congestion::window_flows(all_samples, settings);
+    publisher.publish(
+        &congestion::SEGMENT_WINDOWS,
+        congestion::window_congestion(segment_windows.clone(), of_segments.clone()),
+    );
+    publisher.publish(&congestion::ROAD_WINDOWS, congestion::window_congestion(road_windows, of_roads));
+
+    let parts = network::sliding_parts(segment_flows, of_segments.clone());
+    publisher.publish(&network::NETWORK, network::network(parts.clone()));
+    publisher.publish(&network::NETWORK_WINDOWS, network::network_windows(segment_windows, of_segments, settings));
+
+    let rules = incident_rules(city.clone());
+    let reports = incidents::active_reports(placed.clone(), rules.clone(), settings);
+    let incidents = incidents::incidents(reports.clone(), rules, settings);
+    publisher.publish(&incidents::REPORTS, reports.clone());
+    publisher.publish(&incidents::INCIDENTS, incidents.clone());
+
+    let stations = stations(city.clone());
+    let weather = weather::weather(placed.clone(), stations.clone(), settings);
+    let sensors = sensors::sensors(placed.clone(), stations, settings);
+    let air = air::air(sensors.clone(), weather.clone());
+    publisher.publish(&weather::WEATHER, weather.clone());
+    publisher.publish(&sensors::SENSORS, sensors.clone());
+    publisher.publish(&air::AIR, air.clone());
+    let surfaces = road_weather::road_weather(placed.clone(), weather.clone(), segments_of(city.clone()), settings);
+    publisher.publish(&road_weather::ROAD_WEATHER, surfaces);
+
+    let figures = zones::zones(vehicles.clone(), reports.clone(), parts, city.clone());
+    publisher.publish(&zones::ZONES, figures);
+    let summary = summary::summary(vehicles.clone(), reports.clone(), incidents.clone(), roads.clone());
+    publisher.publish(&summary::SUMMARY, summary);
+
+    Streams {
+        city,
+        placed,
+        rejected,
+        tracks,
+        paths,
+        vehicles,
+        segments,
+        roads,
+        reports,
+        incidents,
+        weather,
+        sensors,
+        air,
+    }
+}
+
+/// When a message's id is forgotten: when nothing that the message counts in can change any more.
+fn remembered_until(settings: &Settings) -> impl Fn(&Placed) -> Time + 'static {
+    let tick = settings.tick_ms;
+    let windows = settings.retention_ms + settings.traffic_window_ms;
+    let (emergencies, others) = (settings.incident_life_ms, settings.weather_life_ms.max(settings.sensor_life_ms));
+    move |placed| {
+        let Reading { kind, arrived, time, .. } = placed.reading;
+        let life = match kind {
+            Kind::Emergency => emergencies,
+            Kind::Weather | Kind::Sensor => others,
+            Kind::Vehicle | Kind::Gps | Kind::Traffic => 0,
+        };
+        round_up((arrived.max(time.0.max(0) as u64) + windows).max(arrived + life), tick)
+    }
+}
+
+fn incident_rules<'s>(city: Rows<'s, CityRow>) -> Rows<'s, IncidentRule> {
+    city.flat_map(|row| if let CityRow::Rule(rule) = row { Some(rule) } else { None })
+}
+
+fn segments_of<'s>(city: Rows<'s, CityRow>) -> Rows<'s, Segment> {
+    city.flat_map(|row| if let CityRow::Segment(segment) = row { Some(segment) } else { None })
+}
+
+fn stations<'s>(city: Rows<'s, CityRow>) -> Rows<'s, Station> {
+    city.flat_map(|row| if let CityRow::Station(station) = row { Some(station) } else { None })
+}

@@ -1,0 +1,110 @@
+//! The pacemaker: stamps what sources read with the engine's tick and deals it to the workers.
+
+use crossbeam_channel::{Receiver, TryRecvError};
+use smartcity_dataflow::model::CityRow;
+use smartcity_dataflow::operators::round_up;
+use smartcity_dataflow::view::Views;
+use smartcity_dataflow::{Diff, Time};
+
+use super::clock::Clock;
+use super::taps::Tap;
+use super::worker::{Handle, Order};
+use crate::source::Batch;
+
+/// A worker gets at least this many readings at once, where there are so many.
+const HAND: usize = 256;
+
+/// What the pacemaker can be told.
+pub(super) enum Command {
+    /// The city changes.
+    City(Vec<(CityRow, Diff)>),
+    /// Stop.
+    Stop,
+}
+
+/// See the module. [`live`](super::live) and [`replay`](super::replay) hold the two ways of keeping time.
+pub(super) struct Pacemaker {
+    pub(super) clock: Clock,
+    pub(super) tick_ms: Time,
+    pub(super) views: Views,
+    pub(super) workers: Vec<Handle>,
+    pub(super) commands: Receiver<Command>,
+    /// This process and the number of processes: of a recorded source each process deals its share.
+    pub(super) share: (u64, u64),
+    pub(super) next_worker: usize,
+    /// The tick that rows are dealt at; all before it are dealt.
+    pub(super) tick: Time,
+    /// The last tick that is complete.
+    pub(super) completed: Time,
+    pub(super) stopping: bool,
+}
+
+impl Pacemaker {
+    /// Keeps time until told to stop.
+    pub(super) fn run(&mut self, city: Vec<(CityRow, Diff)>, taps: Vec<Tap>) {
+        if self.clock.is_replay() {
+            self.replay(city, taps)
+        } else {
+            self.live(city, taps)
+        }
+        for worker in &self.workers {
+            worker.send(Order::Stop);
+        }
+    }
+
+    /// Moves on to the tick that holds `time`, or stays where that is past.
+    pub(super) fn move_to(&mut self, time: Time) {
+        self.tick = round_up(time, self.tick_ms).max(self.tick).max(self.completed + self.tick_ms);
+    }
+
+    /// Deals rows of the current tick to the workers in turn.
+    pub(super) fn deal(&mut self, batch: Batch) {
+        let Batch { readings, rejected, names } = batch;
+        let mut readings = readings.into_iter().peekable();
+        let hand = readings.len().div_ceil(self.workers.len()).max(HAND);
+        while readings.peek().is_some() {
+            let hand = readings.by_ref().take(hand).collect();
+            self.deal_to_next(Batch { readings: hand, ..Batch::default() });
+        }
+        if !rejected.is_empty() || !names.is_empty() {
+            self.deal_to_next(Batch { rejected, names, ..Batch::default() });
+        }
+    }
+
+    fn deal_to_next(&mut self, batch: Batch) {
+        self.workers[self.next_worker].send(Order::Rows(self.tick, batch));
+        self.next_worker = (self.next_worker + 1) % self.workers.len();
+    }
+
+    /// Changes the city at the current tick.
+    pub(super) fn change_city(&mut self, changes: Vec<(CityRow, Diff)>) {
+        if !changes.is_empty() {
+            self.workers[0].send(Order::City(self.tick, changes));
+        }
+    }
+
+    /// The current tick is complete.
+    pub(super) fn complete(&mut self) {
+        self.completed = self.tick;
+        for worker in &self.workers {
+            worker.send(Order::Complete(self.tick));
+        }
+    }
+
+    /// Does what was commanded, if anything was.
+    pub(super) fn obey(&mut self) {
+        loop {
+            match self.commands.try_recv() {
+                Ok(Command::City(changes)) => {
+                    self.move_to(self.tick);
+                    self.change_city(changes);
+                }
+                Err(TryRecvError::Empty) => return,
+                Ok(Command::Stop) | Err(TryRecvError::Disconnected) => {
+                    self.stopping = true;
+                    return;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Sinks: where view changes go.
+//!
+//! A sink hears of every tick from the engine's own thread and hands it to a thread of its own through a bounded channel.
+
+mod changes;
+
+pub use changes::EmitChanges;
+
+use std::fmt;
+use std::thread::JoinHandle;
+
+use smartcity_dataflow::view::Views;
+
+/// Where view changes go.
+pub trait Sink: Send + 'static {
+    /// Starts to listen to `views`; called before the engine starts, so that no tick is missed.
+    fn listen(self: Box<Self>, views: &Views) -> Listening;
+}
+
+/// A sink at work.
+pub struct Listening {
+    close: Box<dyn FnOnce() + Send>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Listening {
+    /// A sink whose thread ends after `close` was called and what it holds is written.
+    pub fn new(close: impl FnOnce() + Send + 'static, thread: Option<JoinHandle<()>>) -> Self {
+        Self { close: Box::new(close), thread }
+    }
+
+    /// Lets the sink write what it holds, and waits for it.
+    pub fn finish(self) {
+        (self.close)();
+        if self.thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("a sink panicked");
+        }
+    }
+}
+
+impl fmt::Debug for Listening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listening").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,126 @@
+//! A simulated city: vehicles that drive its roads, and everything that watches them.
+//!
+//! ```text
+//! segments ──▶ Roads ──▶ Vehicles ────────────┐
+//!                │  demand, waves              │
+//!                ├──▶ Traffic ──▶ Cameras, Gauges ──▶ Feed ──▶ Courier ──▶ Batch
+//!                └──▶ Incidents ──▶ reports ───┘     in turn    late, twice,
+//!                        └─ slow the traffic                    broken, withdrawn
+//! ```
+//!
+//! Vehicles follow the roads through congestion that comes in waves, rises with the hour and is densest in the centre;
+//! they brake before turns and creep past incidents. Speeds, headings and positions agree, up to the noise of a receiver.
+//! A device reports in its turn: message `n` of a kind is due `n` intervals after the start, so that rates hold exactly.
+//! Nothing depends on the thread's timing: the same seed, city and start make the same messages.
+
+mod courier;
+mod devices;
+mod feed;
+mod incidents;
+mod noise;
+mod roads;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod traffic;
+mod vehicles;
+mod write;
+
+use std::fmt;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use smartcity_dataflow::Time;
+use smartcity_dataflow::model::City;
+
+use self::feed::Feed;
+pub use self::settings::{Dirt, SimulatorClock, SimulatorSettings};
+pub use self::write::{Written, write_ndjson};
+use super::{Batch, Outlet, Source, SourceError};
+
+/// A source that simulates a city's devices.
+pub struct Simulator {
+    name: String,
+    clock: SimulatorClock,
+    feed: Feed,
+}
+
+/// A live simulation hands over what happened this often.
+const STEP: Duration = Duration::from_millis(50);
+/// A live simulation that is behind by more leaves out what it missed: the computer slept, or the engine is too slow.
+const LONGEST_DELAY_MILLIS: Time = 5_000;
+const BATCH_ROWS: usize = 8_192;
+
+impl Simulator {
+    /// A simulation of `city`.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError::Failed`] where a setting makes no sense, or the city has no roads to drive on.
+    pub fn new(name: &str, city: &City, settings: SimulatorSettings) -> Result<Self, SourceError> {
+        let clock = settings.clock;
+        let start = match clock {
+            SimulatorClock::Live => wall_clock(),
+            SimulatorClock::Recorded { start, .. } => start,
+        };
+        let feed =
+            Feed::new(name, city, settings, start).map_err(|message| SourceError::failed(name, message, None))?;
+        Ok(Self { name: name.to_owned(), clock, feed })
+    }
+
+    fn run_live(mut self, outlet: &Outlet) -> Result<(), SourceError> {
+        let mut now = wall_clock();
+        self.feed.start_at(now);
+        loop {
+            let mut batch = Batch::default();
+            let has_more = self.feed.advance(now, BATCH_ROWS, &mut batch);
+            if batch.is_empty() {
+                outlet.check()?
+            } else {
+                outlet.send(batch)?
+            }
+            if !has_more {
+                thread::sleep(STEP);
+            }
+            now = now.max(wall_clock());
+            self.feed.skip_to(now.saturating_sub(LONGEST_DELAY_MILLIS));
+        }
+    }
+
+    fn run_recorded(mut self, until: Time, outlet: &Outlet) -> Result<(), SourceError> {
+        let mut has_more = true;
+        while has_more {
+            let mut batch = Batch::default();
+            has_more = self.feed.advance(until, BATCH_ROWS, &mut batch);
+            outlet.send(batch)?;
+        }
+        Ok(())
+    }
+}
+
+fn wall_clock() -> Time {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as Time)
+}
+
+impl fmt::Debug for Simulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Simulator").field("name", &self.name).field("clock", &self.clock).finish_non_exhaustive()
+    }
+}
+
+impl Source for Simulator {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn is_recorded(&self) -> bool {
+        self.clock != SimulatorClock::Live
+    }
+
+    fn run(self: Box<Self>, outlet: Outlet) -> Result<(), SourceError> {
+        match self.clock {
+            SimulatorClock::Live => self.run_live(&outlet),
+            SimulatorClock::Recorded { start, duration } => self.run_recorded(start.saturating_add(duration), &outlet),
+        }
+    }
+}

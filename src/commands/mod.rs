@@ -1,0 +1,31 @@
+//! What each command does.
+
+mod city;
+mod engine;
+mod simulate;
+
+use std::io::{ErrorKind, Write};
+
+use crate::cli::Command;
+use crate::settings;
+
+/// Runs a command to its end.
+pub(crate) fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Demo(demo) => engine::demo(&demo),
+        Command::Run(run) => engine::run(&run),
+        Command::Replay(replay) => engine::replay(&replay),
+        Command::Simulate(simulate) => simulate::simulate(&simulate),
+        Command::City(city) => city::run(city),
+        Command::Config(config) => write(&settings::describe(&settings::layers_of(&config.common)?)?),
+        Command::Version => write(concat!("smartcity ", env!("CARGO_PKG_VERSION"))),
+    }
+}
+
+/// Writes a line to standard output; a reader that has seen enough is no error.
+fn write(text: &str) -> anyhow::Result<()> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        outcome => Ok(outcome?),
+    }
+}

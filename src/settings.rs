@@ -1,0 +1,231 @@
+//! The program's settings: built-in, then the file, then the environment, then the command line; the last one wins.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use figment::providers::{Env, Format, Serialized, Toml};
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+use serde::{Deserialize, Serialize};
+use smartcity::decode::TopicMap;
+use smartcity::source::{ReplaySettings, SimulatorSettings};
+
+use crate::cli::Common;
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// The city.
+    pub(crate) city: CitySettings,
+    /// Zone of timestamps that have no offset.
+    pub(crate) time_zone: TimeZone,
+    /// The dataflow.
+    pub(crate) engine: smartcity::Settings,
+    /// Where the API listens.
+    pub(crate) listen: Listen,
+    /// The API.
+    pub(crate) api: smartcity::api::Settings,
+    /// Topics of each feed.
+    pub(crate) topics: TopicMap,
+    /// A simulated city as a source.
+    pub(crate) simulator: SimulatorSettings,
+    /// A recording as a source.
+    pub(crate) replay: RecordingSettings,
+    /// Which of the two `run` takes.
+    pub(crate) source: SourceChoice,
+}
+
+/// The city.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct CitySettings {
+    /// Its directory; empty for the built-in town.
+    pub(crate) directory: PathBuf,
+    /// Whether an edit of the directory takes effect at once.
+    pub(crate) watch: bool,
+}
+
+impl Default for CitySettings {
+    fn default() -> Self {
+        Self { directory: PathBuf::new(), watch: true }
+    }
+}
+
+/// An IANA time zone.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct TimeZone(pub(crate) String);
+
+impl Default for TimeZone {
+    fn default() -> Self {
+        Self("UTC".to_owned())
+    }
+}
+
+/// Where the API listens.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Listen {
+    /// A name or an address; `::` and `0.0.0.0` for every address of the machine.
+    pub(crate) host: String,
+    /// The port.
+    pub(crate) port: u16,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self { host: "localhost".to_owned(), port: 8000 }
+    }
+}
+
+/// A recording.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RecordingSettings {
+    /// Folder or file.
+    pub(crate) path: PathBuf,
+    /// How it is replayed.
+    pub(crate) pace: ReplaySettings,
+}
+
+/// Where `run` takes its readings from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SourceChoice {
+    /// The simulator.
+    #[default]
+    Simulator,
+    /// The recording.
+    Replay,
+}
+
+/// Environment variables that clients of the contract set, and the settings they mean.
+const CONTRACT_VARIABLES: [(&str, &str); 9] = [
+    ("API_HOST", "listen.host"),
+    ("API_PORT", "listen.port"),
+    ("VEHICLE_TOPIC", "topics.vehicle"),
+    ("GPS_TOPIC", "topics.gps"),
+    ("TRAFFIC_CAMERA_TOPIC", "topics.traffic"),
+    ("TRAFFIC_TOPIC", "topics.traffic"),
+    ("WEATHER_TOPIC", "topics.weather"),
+    ("EMERGENCY_INCIDENT_TOPIC", "topics.emergency"),
+    ("EMERGENCY_TOPIC", "topics.emergency"),
+];
+
+/// A variable of the contract.
+struct Variable {
+    name: &'static str,
+    setting: &'static str,
+    value: String,
+}
+
+impl Provider for Variable {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(format!("environment variable {}", self.name))
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        // A topic adds a spelling; anything else is the value.
+        let value = if self.setting.starts_with("topics.") {
+            Value::from(vec![self.value.clone()])
+        } else {
+            self.value.parse().unwrap_or_else(|never: std::convert::Infallible| match never {})
+        };
+        let nested = figment::util::nest(self.setting, value);
+        Ok(Profile::Default.collect(nested.into_dict().unwrap_or_default()))
+    }
+}
+
+/// The layers, lowest first.
+pub(crate) fn layers(file: Option<&Path>) -> anyhow::Result<Figment> {
+    let mut layers = Figment::from(Serialized::defaults(Settings::default()));
+    if let Some(file) = file {
+        anyhow::ensure!(file.is_file(), "{} is no file: name a settings file, or leave --config out", file.display());
+        layers = layers.merge(Toml::file_exact(file));
+    }
+    for (name, setting) in CONTRACT_VARIABLES {
+        if let Ok(value) = std::env::var(name) {
+            let variable = Variable { name, setting, value };
+            layers = if setting.starts_with("topics.") { layers.admerge(variable) } else { layers.merge(variable) };
+        }
+    }
+    Ok(layers.merge(Env::prefixed("SMARTCITY_").ignore(&["log", "shared"]).split("__")))
+}
+
+/// [`layers`], and what the command line says.
+pub(crate) fn layers_of(common: &Common) -> anyhow::Result<Figment> {
+    let mut layers = layers(common.config.as_deref())?;
+    let flag = |layers: Figment, name: &str, setting: &str, value: Value| {
+        layers.merge(Flag { name: name.to_owned(), setting: setting.to_owned(), value })
+    };
+    if let Some(city) = &common.city {
+        layers = flag(layers, "--city", "city.directory", Value::from(city.to_string_lossy().into_owned()));
+    }
+    if let Some(host) = &common.host {
+        layers = flag(layers, "--host", "listen.host", Value::from(host.as_str()));
+    }
+    if let Some(port) = common.port {
+        layers = flag(layers, "--port", "listen.port", Value::from(port));
+    }
+    Ok(layers)
+}
+
+/// A setting from the command line.
+pub(crate) struct Flag {
+    pub(crate) name: String,
+    pub(crate) setting: String,
+    pub(crate) value: Value,
+}
+
+impl Provider for Flag {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(format!("flag {}", self.name))
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let nested = figment::util::nest(&self.setting, self.value.clone());
+        Ok(Profile::Default.collect(nested.into_dict().unwrap_or_default()))
+    }
+}
+
+/// The settings that the layers give.
+pub(crate) fn settings(layers: &Figment) -> anyhow::Result<Settings> {
+    layers.extract().context("the settings are not valid; `smartcity config` shows where each comes from")
+}
+
+/// Every setting as `name = value  # origin`.
+pub(crate) fn describe(layers: &Figment) -> anyhow::Result<String> {
+    settings(layers)?;
+    let values: Value = layers.extract()?;
+    let mut lines = Vec::new();
+    describe_into(layers, "", &values, &mut lines);
+    Ok(lines.join("\n"))
+}
+
+fn describe_into(layers: &Figment, path: &str, value: &Value, lines: &mut Vec<String>) {
+    if let Some(table) = value.as_dict().filter(|table| !table.is_empty()) {
+        for (name, value) in table {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            describe_into(layers, &path, value, lines);
+        }
+        return;
+    }
+    // The spellings of a topic may come from several places.
+    let values = value.as_array().filter(|values| !values.is_empty()).unwrap_or(std::slice::from_ref(value));
+    let mut origins: Vec<String> = values.iter().map(|value| origin(layers.get_metadata(value.tag()))).collect();
+    origins.dedup();
+    let value = serde_json::to_string(value).unwrap_or_default();
+    lines.push(format!("{:<52} # {}", format!("{path} = {value}"), origins.join(", ")));
+}
+
+/// Where a value comes from, in words.
+fn origin(metadata: Option<&Metadata>) -> String {
+    match metadata {
+        Some(Metadata { source: Some(figment::Source::File(file)), .. }) => file.display().to_string(),
+        Some(metadata) if metadata.name.contains("variable") || metadata.name.starts_with("flag") => {
+            metadata.name.to_string()
+        }
+        _ => "built in".to_owned(),
+    }
+}

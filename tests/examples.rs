@@ -1,0 +1,245 @@
+//! The examples say what is so.
+
+#[path = "../examples/sf_fire/calls.rs"]
+mod calls;
+#[path = "../examples/gtfs_realtime/feed.rs"]
+mod feed;
+#[path = "../examples/own_capability.rs"]
+#[expect(dead_code, reason = "the capability is tested, the program around it is not run")]
+mod own_capability;
+#[path = "../examples/gtfs_realtime/summary.rs"]
+mod summary;
+#[path = "../examples/sf_fire/week.rs"]
+mod week;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use calls::{Calls, Dispatch};
+use feed::{FeedEntity, FeedHeader, FeedMessage, Position, VehicleDescriptor, VehiclePosition};
+use own_capability::{SPEEDING, speeding};
+use prost::Message;
+use serde_json::json;
+use smartcity::decode::JsonDecoder;
+use smartcity::model::{Heading, Id, Kmh, Namespace, Point, Reason, Severity, distance_mm};
+use smartcity::operators::round_up;
+use smartcity::source::{MemoryMessage, MemorySource};
+use smartcity::{Clock, Diff, Engine, Time, city_files};
+use summary::Summary;
+use week::Week;
+
+use crate::shared::recorded;
+
+const NOON: u64 = 1_795_435_200_000;
+
+/// What `speeding` shows of market_st after fixes on it, each (vehicle, second, km/h above the limit).
+fn speeding_after(fixes: &[(&str, u64, f64)]) -> Option<(Diff, Kmh)> {
+    let city = city_files::town().to_city();
+    let market_st = Id::new(Namespace::Road, "market_st");
+    let segment = city.segments().find(|segment| segment.road == market_st).expect("the town has market_st").clone();
+    let (from, to) = (segment.line[0], segment.line[1]);
+    let (lat, lon) = Point { lat: from.lat.midpoint(to.lat), lon: from.lon.midpoint(to.lon) }.degrees();
+    let messages = fixes.iter().map(|(vehicle, second, above)| {
+        let fix = json!({
+            "id": format!("{vehicle} {second}"), "device_id": vehicle, "timestamp": NOON + second * 1_000,
+            "location": [lat, lon], "speed": segment.free_flow.as_f64() + above,
+            "direction": segment.heading().centidegrees() as f64 / 100.0,
+        });
+        MemoryMessage::new("gps_data", fix.to_string())
+    });
+    let engine = Engine::new(city)
+        .clock(Clock::Replay)
+        .source(MemorySource::of_messages("test", messages, JsonDecoder::default()))
+        .capability(|streams, publisher| {
+            publisher.publish(&SPEEDING, speeding(streams.vehicles.clone(), streams.city.clone()));
+        })
+        .start()
+        .expect("an engine");
+    engine.wait_finished();
+    let rows = engine.views().snapshot().rows(&SPEEDING);
+    engine.shutdown();
+    assert!(rows.len() <= 1, "nobody drives on another road: {rows:?}");
+    rows.get(&market_st).copied()
+}
+
+#[test]
+fn own_capability_counts_who_speeds_now_and_nobody_else() {
+    let two = [("a", 0, 10.0), ("b", 1, 20.5), ("c", 2, 3.0), ("d", 3, -5.0)];
+    assert_eq!(speeding_after(&two), Some((2, Kmh(20_500))));
+    assert_eq!(speeding_after(&[&two[..], &[("b", 9, 0.0)]].concat()), Some((1, Kmh(10_000))), "b slows down");
+    assert_eq!(speeding_after(&[&two[..], &[("d", 400, 0.0)]].concat()), None, "a and b fall silent");
+}
+
+fn write_polls(folder: &Path, polls: &[Vec<u8>]) -> Vec<PathBuf> {
+    let write = |(number, bytes): (usize, &Vec<u8>)| {
+        let file = folder.join(format!("{number}.pb"));
+        std::fs::write(&file, bytes).expect("a file");
+        file
+    };
+    polls.iter().enumerate().map(write).collect()
+}
+
+fn poll(seconds: Option<u64>, entity: Vec<FeedEntity>) -> Vec<u8> {
+    let header = FeedHeader { gtfs_realtime_version: "2.0".to_owned(), timestamp: seconds };
+    FeedMessage { header, entity }.encode_to_vec()
+}
+
+fn vehicle(id: &str, seconds: u64, position: Option<Position>) -> FeedEntity {
+    let vehicle = Some(VehicleDescriptor { id: Some(id.to_owned()) });
+    let vehicle = Some(VehiclePosition { position, timestamp: Some(seconds), vehicle });
+    FeedEntity { id: format!("entity {id}"), vehicle }
+}
+
+fn at(latitude: f32, longitude: f32) -> Option<Position> {
+    Some(Position { latitude, longitude, bearing: None, speed: None })
+}
+
+#[test]
+fn gtfs_realtime_puts_every_entity_into_a_view_or_the_quarantine() {
+    let now = NOON / 1_000;
+    let in_2080 = 3_471_292_800;
+    let moving = Some(Position { latitude: 28.6, longitude: 77.2, bearing: Some(359.996), speed: Some(10.0) });
+    let nowhere = vec![
+        vehicle("no fix", now, at(0.0, 0.0)),
+        vehicle("2080", in_2080, at(28.6, 77.2)),
+        vehicle("1970", 0, at(28.6, 77.2)),
+        vehicle("mars", now, at(91.0, 77.2)),
+        vehicle("nan", now, Some(Position { bearing: Some(f32::NAN), ..at(28.6, 77.2).expect("a position") })),
+        vehicle("rocket", now, Some(Position { speed: Some(139.0), ..at(28.6, 77.2).expect("a position") })),
+        vehicle("nothing", now, None),
+        FeedEntity { id: "an alert".to_owned(), vehicle: None },
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    let first =
+        [vec![vehicle("moving", now - 20, moving), vehicle("parked", now - 90, at(28.5, 77.1))], nowhere].concat();
+    let again = vec![vehicle("moving", now + 10, moving), vehicle("parked", now - 90, at(28.5, 77.1))];
+    let polls = [poll(Some(now), first), poll(None, again), b"<html>Too many requests</html>".to_vec()];
+    let summary = Summary::of(write_polls(folder.path(), &polls)).expect("a replay");
+
+    let quarantine: Vec<_> = summary.quarantine.into_iter().collect();
+    let mut expected = [
+        (Reason::NullIsland, 1),
+        (Reason::TooFarAhead, 1),
+        (Reason::ClockNotSet, 1),
+        (Reason::OffEarth, 1),
+        (Reason::BadNumber, 1),
+        (Reason::SpeedOutOfRange, 1),
+        (Reason::MissingField, 1),
+        (Reason::UnknownTopic, 1),
+        (Reason::Malformed, 1),
+    ];
+    expected.sort_unstable();
+    assert_eq!(quarantine, expected);
+    assert_eq!((summary.accepted, summary.duplicates, summary.vehicles.len()), (3, 1, 2));
+    assert_eq!(summary.through.0, NOON as i64 + 10_000, "the vehicles move the clock of a poll without a time");
+    let moving = summary.vehicles[&Id::new(Namespace::Device, "moving")];
+    assert_eq!((moving.reported_speed, moving.reported_heading), (Some(Kmh(36_000)), Some(Heading::default())));
+    assert!(moving.moving);
+}
+
+#[test]
+fn gtfs_realtime_shows_all_vehicles_of_brisbane() {
+    let Some(folder) = recorded("gtfs_rt") else { return };
+    let summary = Summary::of(vec![folder.join("brisbane_SEQ_VehiclePositions.pb")]).expect("a replay");
+    println!("{summary}");
+    assert_eq!(summary.vehicles.len() as u64 + summary.quarantine.values().sum::<u64>(), 920);
+    assert_eq!(summary.accepted, summary.vehicles.len() as u64, "a vehicle is in a poll once");
+    assert_eq!(summary.mean_speed(), None, "Brisbane reports no speeds");
+    let brisbane = Point::from_degrees(-27.47, 153.03).expect("Brisbane");
+    let far = summary.vehicles.values().filter(|vehicle| distance_mm(vehicle.place, brisbane).0 > 200_000_000).count();
+    assert_eq!(far, 0, "all of them are in South East Queensland");
+}
+
+const HEADERS: &str = "RowID,Call Number,Unit ID,Call Type,Received DtTm,Dispatch DtTm,Available DtTm,Location\n";
+
+/// A line of the table: minutes after eleven at night, north of a corner by metres.
+fn line(call: &str, unit: &str, call_type: &str, minutes: [u32; 3], metres: i64) -> String {
+    let time = |minute: u32| match minute {
+        0..60 => format!("12/31/2016 11:{minute:02}:00 PM"),
+        _ => format!("01/01/2017 12:{:02}:00 AM", minute - 60),
+    };
+    let corner = Point::from_degrees(37.77, -122.42).expect("a corner");
+    let (lat, lon) = corner.shifted(0, metres * 1_000).degrees();
+    let [received, sent, available] = minutes.map(time);
+    format!("{call}-{unit},{call},{unit},{call_type},{received},{sent},{available},\"({lat}, {lon})\"\n")
+}
+
+#[test]
+fn sf_fire_merges_units_and_near_calls_and_raises_severity_with_the_units() {
+    let table = [
+        HEADERS.to_owned(),
+        line("1", "E1", "Alarms", [0, 1, 50], 0),
+        line("1", "T1", "Alarms", [0, 2, 50], 0),
+        line("2", "E2", "Alarms", [9, 9, 50], 100), // 9 minutes and 100 m from call 1
+        line("3", "E3", "Alarms", [9, 9, 50], 300),
+        line("4", "M1", "Medical Incident", [9, 9, 70], 0), // another type
+        line("5", "B1", "Odor (Strange / Unknown)", [30, 31, 31], 0), // free at once
+    ]
+    .concat();
+    let week = Week::of(&Calls::read(table.as_bytes()).expect("a table"), 1).expect("a replay");
+    assert_eq!((week.calls, week.reports, week.left), (5, 6, 0));
+    assert_eq!(week.merged, BTreeSet::from(["1".to_owned(), "2".to_owned()]));
+    assert_eq!((week.most_merged, week.split.len()), (2, 0));
+    assert_eq!((week.busiest.incidents, week.busiest.reports, week.busiest.calls), (3, 5, 4));
+    let by_severity = BTreeMap::from([(Severity::Medium, 1), (Severity::High, 2)]);
+    assert_eq!(week.busiest.by_severity, by_severity, "three units make an alarm grave");
+    let nine_past_eleven = 1_483_254_540_000; // 2016-12-31 23:09 in San Francisco, UTC-8
+    assert_eq!(week.busiest.tick, nine_past_eleven);
+}
+
+#[test]
+fn sf_fire_says_which_lines_are_none() {
+    let good = line("1", "E1", "Alarms", [0, 1, 50], 0);
+    let table = [
+        HEADERS.to_owned(),
+        good.clone(),
+        good.replace("PM", "XM"),
+        good.replace("(37", "37"),
+        "1-E1,too short\n".to_owned(),
+    ]
+    .concat();
+    let calls = Calls::read(table.as_bytes()).map_err(|error| println!("{error:#}")).expect("a table");
+    let week = Week::of(&calls, 1).expect("a replay");
+    let reasons = [Reason::MissingField, Reason::BadTimestamp, Reason::OffEarth].map(|reason| (reason, 1));
+    assert_eq!(week.quarantine, BTreeMap::from(reasons));
+    assert_eq!(week.reports, 1);
+}
+
+/// Calls that have a report near one of another call, of its type, while both go on: by looking at every pair.
+fn near_calls(dispatches: &[Dispatch]) -> BTreeSet<String> {
+    let settings = week::settings();
+    let tick = |time: Time| round_up(time, settings.tick_ms);
+    let goes_on = |dispatch: &Dispatch| {
+        let sent = tick(dispatch.sent.0 as Time);
+        let expires = tick(sent + settings.incident_life_ms);
+        sent..dispatch.available.map_or(expires, |time| tick(time.0 as Time).min(expires))
+    };
+    let pairs = dispatches.iter().enumerate().flat_map(|(i, a)| dispatches[i + 1..].iter().map(move |b| (a, b)));
+    pairs
+        .filter(|(a, b)| {
+            let (during_a, during_b) = (goes_on(a), goes_on(b));
+            a.call != b.call
+                && a.call_type == b.call_type
+                && a.received.0.abs_diff(b.received.0) <= settings.merge_time_ms
+                && during_a.start.max(during_b.start) < during_a.end.min(during_b.end)
+                && distance_mm(a.place, b.place).0 <= i64::from(settings.merge_distance_m) * 1_000
+        })
+        .flat_map(|(a, b)| [a.call.clone(), b.call.clone()])
+        .collect()
+}
+
+#[test]
+fn sf_fire_merges_exactly_the_calls_that_are_near_each_other() {
+    let Some(folder) = recorded("incidents_sf_fire") else { return };
+    let calls = Calls::open(&folder.join("Fire_Department_Calls_for_Service.csv.gz")).expect("the table");
+    let week = Week::of(&calls, 2).expect("a replay");
+    println!("{week}");
+    assert_eq!((week.calls, week.reports), (3_560, 7_704));
+    assert_eq!(week.quarantine, BTreeMap::new());
+    assert_eq!(week.split, BTreeSet::new(), "the units of a call share its place and time");
+    assert_eq!(week.merged, near_calls(&calls.dispatches));
+    // What was measured, so that a change is noticed: nobody knows how many of these calls were about one event.
+    assert_eq!((week.merged.len(), week.most_merged), (64, 3));
+    assert_eq!((week.busiest.incidents, week.busiest.reports, week.busiest.calls), (41, 61, 42));
+    assert_eq!(week.left, 1, "one unit of the last hours never became free");
+}

@@ -1,0 +1,9 @@
+//! Tests of the whole: engines on real and simulated feeds, and the program as a person runs it.
+
+mod dirt;
+mod examples;
+mod invariance;
+mod producer;
+mod program;
+mod shared;
+mod sumo;

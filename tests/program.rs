@@ -1,0 +1,181 @@
+//! The program as a person runs it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use serde_json::Value;
+
+/// The program, running; killed where a test ends without ending it.
+struct Running {
+    child: Child,
+    /// host:port.
+    address: String,
+    _stdout: BufReader<ChildStdout>,
+}
+
+impl Running {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_smartcity"))
+            .args(arguments)
+            .args(["--host", "127.0.0.1", "--port", "0"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("it says where it listens");
+        let address = line
+            .split_whitespace()
+            .find_map(|word| word.strip_prefix("http://"))
+            .unwrap_or_else(|| panic!("no address in {line:?}"))
+            .to_owned();
+        Self { child, address, _stdout: stdout }
+    }
+
+    /// The JSON answer to a GET, with its status.
+    fn get(&self, path: &str) -> (u16, Value) {
+        let mut stream = TcpStream::connect(&self.address).expect("the program listens");
+        stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        (status, serde_json::from_str(body).unwrap_or(Value::Null))
+    }
+
+    /// Asks until `done` says so, for at most `limit`.
+    fn wait_for(&self, path: &str, limit: Duration, done: impl Fn(u16, &Value) -> bool) -> Value {
+        let began = Instant::now();
+        loop {
+            let (status, body) = self.get(path);
+            if done(status, &body) {
+                return body;
+            }
+            assert!(began.elapsed() < limit, "{path} after {limit:?}: {status} {body}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Ends it as Ctrl-C does; it must end well within two seconds.
+    fn interrupt(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill runs").success());
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(2) {
+            if let Some(status) = self.child.try_wait().expect("the program can be waited for") {
+                assert!(status.success(), "{status}");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("still running two seconds after Ctrl-C");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn output(arguments: &[&str]) -> (bool, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_smartcity")).args(arguments).output().expect("the program runs");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+const SOON: Duration = Duration::from_secs(5);
+
+#[test]
+fn the_demo_lives_within_five_seconds_and_ends_within_two() {
+    let demo = Running::start(&["demo"]);
+    demo.wait_for("/api/vehicles/locations", SOON, |_, vehicles| {
+        vehicles.as_array().is_some_and(|rows| !rows.is_empty())
+    });
+    demo.wait_for("/api/analytics/city-summary", SOON, |_, summary| summary["total_vehicles"].as_u64() > Some(0));
+    demo.wait_for("/api/traffic/live/highway_101", SOON, |status, _| status == 200);
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let first = runtime.block_on(async {
+        tokio::time::timeout(Duration::from_secs(1), async {
+            let (mut socket, _) = tokio_tungstenite::connect_async(format!("ws://{}/ws/realtime", demo.address))
+                .await
+                .expect("a WebSocket");
+            socket.next().await.expect("a frame").expect("no error")
+        })
+        .await
+        .expect("the first frame comes within a second")
+    });
+    let frame: Value = serde_json::from_str(first.to_text().expect("text")).expect("JSON");
+    assert_eq!(frame["type"], "city_analytics");
+    demo.interrupt();
+}
+
+#[test]
+fn a_replay_serves_its_views_after_the_last_row() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().to_str().expect("a path of text");
+    let (ok, _, error) = output(&["simulate", path, "--minutes", "1", "--scale", "0.1", "--seed", "5"]);
+    assert!(ok, "{error}");
+
+    let replay = Running::start(&["replay", path]);
+    let served = replay.wait_for("/api/analytics/city-summary", Duration::from_secs(30), |_, summary| {
+        summary["total_vehicles"].as_u64() == Some(50)
+    });
+    assert!(served["average_city_speed"].is_number());
+    replay.interrupt();
+
+    let (ok, changes, error) =
+        output(&["replay", path, "--exit", "--emit", "changes", "--views", "summary", "-w", "2"]);
+    assert!(ok, "{error}");
+    let last: Value = serde_json::from_str(changes.lines().last().expect("changes")).expect("JSON a line");
+    assert_eq!((&last["view"], &last["diff"]), (&Value::from("summary"), &Value::from(1)));
+    assert_eq!(last["row"]["vehicles"], 50);
+    assert!(changes.starts_with("{\"through\":"), "keys in the order of the documentation");
+}
+
+#[test]
+fn a_city_directory_is_made_checked_and_refused_with_what_to_fix() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().to_str().expect("a path of text");
+    assert!(output(&["city", "generate", path]).0);
+    let (ok, said, _) = output(&["city", "check", path]);
+    assert!(ok && said.contains("496"), "{said}");
+
+    std::fs::write(folder.path().join("cameras.csv"), "camera,road\nCamera1,no_such_road\n").expect("a bad file");
+    let (ok, _, error) = output(&["city", "check", path]);
+    assert!(!ok && error.contains("cameras.csv, line 2") && error.contains("no_such_road"), "{error}");
+}
+
+#[test]
+fn settings_show_where_they_come_from() {
+    let output = Command::new(env!("CARGO_BIN_EXE_smartcity"))
+        .arg("config")
+        .env("API_PORT", "9123")
+        .env("VEHICLE_TOPIC", "cars")
+        .env("SMARTCITY_ENGINE__TICK_MS", "50")
+        .output()
+        .expect("the program runs");
+    let said = String::from_utf8(output.stdout).expect("text");
+    let line =
+        |name: &str| said.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name} in {said}"));
+    assert!(line("listen.port = 9123").ends_with("environment variable API_PORT"));
+    assert!(line("engine.tick_ms = 50").contains("SMARTCITY_"));
+    assert!(line("topics.vehicle = [\"vehicle_data\",\"cars\"]").contains("VEHICLE_TOPIC"));
+    assert!(line("listen.host = \"localhost\"").ends_with("built in"));
+}
+
+#[test]
+fn errors_say_what_to_do() {
+    let (ok, _, error) = output(&["replay", "no/such/folder", "--exit"]);
+    assert!(!ok && error.contains("no/such/folder"), "{error}");
+    let (ok, _, error) = output(&["run"]);
+    assert!(!ok && error.contains("--config"), "{error}");
+    let (ok, _, error) = output(&["demo", "-n", "2", "-p", "2"]);
+    assert!(!ok && error.contains("numbered from 0"), "{error}");
+}

@@ -1,6 +1,7 @@
 //! Tests of the whole: engines on real and simulated feeds, and the program as a person runs it.
 
 mod dirt;
+mod edits;
 mod examples;
 mod invariance;
 mod producer;

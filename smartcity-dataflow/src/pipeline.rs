@@ -85,9 +85,6 @@ impl fmt::Debug for Streams<'_> {
     }
 }
 
-/// How long a text outlives the hour of its last use: longer than any row that may refer to it.
-const NAME_LIFE_MS: Time = 4 * 3_600_000;
-
 /// Builds a capability in a region of its own, so that timely's logs read like the diagram: `(inputs) => result`, or
 /// `(inputs) => (one, other)` for a capability with two results.
 macro_rules! region {
@@ -124,7 +121,7 @@ pub fn pipeline<'s>(
 ) -> Streams<'s> {
     let Inputs { readings, rejected, names, city } = inputs;
     statics::publish_city(publisher, &city);
-    let names = region!("Names", (city, names) => statics::names(&city, names, NAME_LIFE_MS));
+    let names = region!("Names", (city, names) => statics::names(&city, names, settings.longest_life_ms()));
     publisher.publish(&statics::NAMES, names);
 
     let (limits, offsets) = (settings.clone(), offsets.clone());
@@ -226,13 +223,15 @@ pub fn pipeline<'s>(
 fn remembered_until(settings: &Settings) -> impl Fn(&Placed) -> Time + 'static {
     let tick = settings.tick_ms;
     let windows = settings.retention_ms + settings.traffic_window_ms;
-    let (emergencies, others) = (settings.incident_life_ms, settings.weather_life_ms.max(settings.sensor_life_ms));
+    let settings = settings.clone();
     move |placed| {
         let Reading { kind, arrived, time, .. } = placed.reading;
         let life = match kind {
-            Kind::Emergency => emergencies,
-            Kind::Weather | Kind::Sensor => others,
-            Kind::Vehicle | Kind::Gps | Kind::Traffic => 0,
+            Kind::Emergency => settings.resolved_life_ms(),
+            Kind::Weather => settings.weather_life_ms,
+            Kind::Sensor => settings.sensor_life_ms,
+            Kind::Traffic => settings.traffic_life_ms,
+            Kind::Vehicle | Kind::Gps => settings.vehicle_life_ms,
         };
         round_up((arrived.max(time.0.max(0) as u64) + windows).max(arrived + life), tick)
     }

@@ -192,12 +192,12 @@ mod tests {
                 gone(4, station("hill", 7)),
             ],
             expect![[r#"
-                1 +1 (quay, 100, Some(14), Some(3))
                 1 +1 (hill, 100, Some(12), Some(7))
+                1 +1 (quay, 100, Some(14), Some(3))
                 4 -1 (hill, 100, Some(12), Some(7))
                 4 +1 (hill, 100, Some(12), Some(8))
-                25 -1 (quay, 100, Some(14), Some(3))
                 25 -1 (hill, 100, Some(12), Some(8))
+                25 -1 (quay, 100, Some(14), Some(3))
             "#]],
         );
     }

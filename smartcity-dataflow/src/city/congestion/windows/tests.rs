@@ -6,6 +6,7 @@ use super::*;
 use crate::city::congestion::naive::{self, Input, busy, copies, inputs, piece, split, street};
 use crate::city::congestion::{free_flow_of_roads, free_flow_of_segments};
 use crate::city::fixtures::{fix, on, readable, short_lives};
+use crate::model::Millis;
 use crate::testing::{Update, assert_invariant, assert_oracle, at, gone, trace};
 
 type Key = (bool, Id);

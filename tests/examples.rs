@@ -21,7 +21,7 @@ use own_capability::{SPEEDING, speeding};
 use prost::Message;
 use serde_json::json;
 use smartcity::decode::JsonDecoder;
-use smartcity::model::{Heading, Id, Kmh, Namespace, Point, Reason, Severity, distance_mm};
+use smartcity::model::{Heading, Id, Kind, Kmh, Namespace, Point, Reason, Severity, distance_mm};
 use smartcity::operators::round_up;
 use smartcity::source::{MemoryMessage, MemorySource};
 use smartcity::{Clock, Diff, Engine, Time, city_files};
@@ -100,22 +100,26 @@ fn gtfs_realtime_puts_every_entity_into_a_view_or_the_quarantine() {
     let in_2080 = 3_471_292_800;
     let moving = Some(Position { latitude: 28.6, longitude: 77.2, bearing: Some(359.996), speed: Some(10.0) });
     let nowhere = vec![
-        vehicle("no fix", now, at(0.0, 0.0)),
+        vehicle("no fix", now - 1, at(0.0, 0.0)),
         vehicle("2080", in_2080, at(28.6, 77.2)),
         vehicle("1970", 0, at(28.6, 77.2)),
-        vehicle("mars", now, at(91.0, 77.2)),
-        vehicle("nan", now, Some(Position { bearing: Some(f32::NAN), ..at(28.6, 77.2).expect("a position") })),
-        vehicle("rocket", now, Some(Position { speed: Some(139.0), ..at(28.6, 77.2).expect("a position") })),
-        vehicle("nothing", now, None),
+        vehicle("mars", now - 1, at(91.0, 77.2)),
+        vehicle("nan", now - 1, Some(Position { bearing: Some(f32::NAN), ..at(28.6, 77.2).expect("a position") })),
+        vehicle("rocket", now - 1, Some(Position { speed: Some(139.0), ..at(28.6, 77.2).expect("a position") })),
+        vehicle("nothing", now - 1, None),
         FeedEntity { id: "an alert".to_owned(), vehicle: None },
     ];
     let folder = tempfile::tempdir().expect("a folder");
     let first =
-        [vec![vehicle("moving", now - 20, moving), vehicle("parked", now - 90, at(28.5, 77.1))], nowhere].concat();
+        [vec![vehicle("moving", now - 20, moving.clone()), vehicle("parked", now - 90, at(28.5, 77.1))], nowhere]
+            .concat();
     let again = vec![vehicle("moving", now + 10, moving), vehicle("parked", now - 90, at(28.5, 77.1))];
     let polls = [poll(Some(now), first), poll(None, again), b"<html>Too many requests</html>".to_vec()];
-    let summary = Summary::of(write_polls(folder.path(), &polls)).expect("a replay");
+    let files = write_polls(folder.path(), &polls);
+    let first = Summary::of(files[..1].to_vec()).expect("a replay");
+    assert_eq!(first.through.0, NOON as i64, "a poll comes when its header says");
 
+    let summary = Summary::of(files).expect("a replay");
     let quarantine: Vec<_> = summary.quarantine.into_iter().collect();
     let mut expected = [
         (Reason::NullIsland, 1),
@@ -134,7 +138,7 @@ fn gtfs_realtime_puts_every_entity_into_a_view_or_the_quarantine() {
     assert_eq!(summary.through.0, NOON as i64 + 10_000, "the vehicles move the clock of a poll without a time");
     let moving = summary.vehicles[&Id::new(Namespace::Device, "moving")];
     assert_eq!((moving.reported_speed, moving.reported_heading), (Some(Kmh(36_000)), Some(Heading::default())));
-    assert!(moving.moving);
+    assert!(moving.moving && moving.kind == Kind::Gps);
 }
 
 #[test]
@@ -173,7 +177,7 @@ fn sf_fire_merges_units_and_near_calls_and_raises_severity_with_the_units() {
         line("2", "E2", "Alarms", [9, 9, 50], 100), // 9 minutes and 100 m from call 1
         line("3", "E3", "Alarms", [9, 9, 50], 300),
         line("4", "M1", "Medical Incident", [9, 9, 70], 0), // another type
-        line("5", "B1", "Odor (Strange / Unknown)", [30, 31, 31], 0), // free at once
+        line("5", "B1", "Odor (Strange / Unknown)", [31, 31, 31], 0), // free at once
     ]
     .concat();
     let week = Week::of(&Calls::read(table.as_bytes()).expect("a table"), 1).expect("a replay");
@@ -198,11 +202,13 @@ fn sf_fire_says_which_lines_are_none() {
         "1-E1,too short\n".to_owned(),
     ]
     .concat();
-    let calls = Calls::read(table.as_bytes()).map_err(|error| println!("{error:#}")).expect("a table");
+    let calls = Calls::read(table.as_bytes()).expect("a table");
     let week = Week::of(&calls, 1).expect("a replay");
     let reasons = [Reason::MissingField, Reason::BadTimestamp, Reason::OffEarth].map(|reason| (reason, 1));
     assert_eq!(week.quarantine, BTreeMap::from(reasons));
     assert_eq!(week.reports, 1);
+    let another = Calls::read("date,amount\n1/2/2017,7\n".as_bytes()).expect_err("another table");
+    assert!(another.to_string().contains("line 2: "), "{another}");
 }
 
 /// Calls that have a report near one of another call, of its type, while both go on: by looking at every pair.

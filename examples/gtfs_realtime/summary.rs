@@ -16,7 +16,7 @@ use super::feed::VehiclePositions;
 /// What the engine made of the polls, as of the last one.
 #[derive(Debug)]
 pub(crate) struct Summary {
-    /// Tick of the last poll.
+    /// Time of the last poll, in whole seconds as the feed has it.
     pub(crate) through: Millis,
     /// Vehicles of the last minutes.
     pub(crate) vehicles: BTreeMap<Id, Vehicle>,
@@ -34,7 +34,7 @@ impl Summary {
     /// Replays `files` through an engine.
     ///
     /// The city has no roads, so the vehicles are shown where they are and counted on no road. A city imported from
-    /// OpenStreetMap (`smartcity_io::city::import_osm`) in its place puts them on theirs.
+    /// OpenStreetMap (`city_files::import_osm`) in its place puts them on theirs.
     pub(crate) fn of(files: Vec<PathBuf>) -> anyhow::Result<Self> {
         let engine = Engine::new(City::default()).clock(Clock::Replay).source(VehiclePositions::new(files)).start()?;
         let last = engine.wait_finished();
@@ -50,7 +50,7 @@ impl Summary {
         }
         let feeds = snapshot.rows(&FEEDS);
         Ok(Self {
-            through: Millis(last as i64),
+            through: Millis(last as i64 / 1_000 * 1_000),
             vehicles: snapshot.rows(&VEHICLES).into_iter().collect(),
             accepted: feeds.values().map(|feed| feed.accepted).sum(),
             duplicates: feeds.values().map(|feed| feed.duplicates).sum(),

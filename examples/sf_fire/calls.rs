@@ -21,7 +21,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use smartcity::decode::{NameBook, Stamp};
 use smartcity::model::{
-    Body, Id, Instant, Kind, Millis, Name, Namespace, Origin, Point, Reading, Reason, Rejected, Report, ReportStatus,
+    Body, Id, Instant, Kind, Millis, Namespace, Origin, Point, Reading, Reason, Rejected, Report, ReportStatus,
 };
 use smartcity::source::{Batch, MemorySource};
 
@@ -95,7 +95,7 @@ impl Calls {
     /// Reads a table.
     pub(crate) fn read(table: impl Read) -> anyhow::Result<Self> {
         let zone = TimeZone::get("America/Los_Angeles")?;
-        let mut table = csv::Reader::from_reader(table);
+        let mut table = csv::ReaderBuilder::new().flexible(true).from_reader(table);
         let headers = table.headers()?.clone();
         let mut calls = Self { dispatches: Vec::new(), faults: Vec::new() };
         for record in table.into_records() {
@@ -106,6 +106,9 @@ impl Calls {
                 Ok(dispatch) => calls.dispatches.push(dispatch),
                 Err((reason, detail)) => calls.faults.push((line, reason, detail)),
             }
+        }
+        if let (true, Some((line, _, detail))) = (calls.dispatches.is_empty(), calls.faults.first()) {
+            anyhow::bail!("no line is a unit sent to a call; of line {line}: {detail}");
         }
         Ok(calls)
     }
@@ -168,13 +171,9 @@ impl Dispatch {
     }
 }
 
-/// The dictionary row of a call type: types are lower case.
-pub(crate) fn type_name(call_type: &str) -> Name {
-    Name::new(Namespace::Text, &call_type.to_lowercase())
-}
-
-fn type_id(call_type: &str) -> Id {
-    type_name(call_type).id
+/// The id of a call type: that of its lower case, as of every type of incident.
+pub(crate) fn type_id(call_type: &str) -> Id {
+    Id::new(Namespace::Text, &call_type.to_lowercase())
 }
 
 fn origin(partition: u32, line: u64) -> Origin {

@@ -12,7 +12,7 @@ use smartcity::view::View;
 use smartcity::{Clock, Diff, Engine, Settings, Time};
 use timely::dataflow::operators::vec::Map;
 
-use super::calls::{Calls, type_name};
+use super::calls::{Calls, type_id};
 
 /// Every change of [`INCIDENTS`] as a row of its own, in order of time, what goes before what comes.
 const HISTORY: View<(Time, Diff, Id), Incident> = View::new("incident_history");
@@ -52,11 +52,7 @@ pub(crate) fn city() -> City {
     let mut city = City::default();
     city.rows.insert(CityRow::Name(agency.clone()));
     city.rows.insert(rule(None, Severity::Low, Priority::P3));
-    for (call_type, severity, priority) in RULES {
-        let name = type_name(call_type);
-        city.rows.insert(rule(Some(name.id), severity, priority));
-        city.rows.insert(CityRow::Name(name));
-    }
+    city.rows.extend(RULES.map(|(call_type, severity, priority)| rule(Some(type_id(call_type)), severity, priority)));
     city
 }
 
@@ -174,7 +170,10 @@ impl fmt::Display for Week {
         let Moment { tick, incidents, reports, calls, by_severity } = &self.busiest;
         writeln!(f, "calls                      {:>6}", self.calls)?;
         writeln!(f, "reports, one a unit        {:>6}", self.reports)?;
-        writeln!(f, "not accepted               {:>6}   {:?}", self.quarantine.values().sum::<u64>(), self.quarantine)?;
+        writeln!(f, "lines not accepted         {:>6}", self.quarantine.values().sum::<u64>())?;
+        for (reason, count) in &self.quarantine {
+            writeln!(f, "    {:<22} {count:>6}", format!("{reason:?}"))?;
+        }
         writeln!(f, "busiest moment                      {}", Millis(*tick as i64))?;
         writeln!(f, "  incidents                {incidents:>6}   from {reports} reports of {calls} calls")?;
         for (severity, count) in by_severity.iter().rev() {

@@ -85,8 +85,32 @@ impl fmt::Debug for Streams<'_> {
     }
 }
 
-/// How long a text outlives the hour of its last use: longer than any row that may refer to it.
-const NAME_LIFE_MS: Time = 4 * 3_600_000;
+/// Builds a capability in a region of its own, so that timely's logs read like the diagram: `(inputs) => result`, or
+/// `(inputs) => (one, other)` for a capability with two results.
+macro_rules! region {
+    ($name:literal, ($($input:ident),*) => pair $build:expr) => {{
+        let outer = outer_scope!($($input),*);
+        outer.region_named($name, |region| {
+            $(let $input = $input.clone().enter_region(region);)*
+            let (one, other) = $build;
+            (one.leave_region(outer), other.leave_region(outer))
+        })
+    }};
+    ($name:literal, ($($input:ident),*) => $build:expr) => {{
+        let outer = outer_scope!($($input),*);
+        outer.region_named($name, |region| {
+            $(let $input = $input.clone().enter_region(region);)*
+            $build.leave_region(outer)
+        })
+    }};
+}
+
+/// The scope of the first of some collections.
+macro_rules! outer_scope {
+    ($input:ident $(, $others:ident)*) => {
+        $input.scope()
+    };
+}
 
 /// Builds the city's dataflow and publishes its views. Called alike on every worker.
 pub fn pipeline<'s>(
@@ -97,12 +121,13 @@ pub fn pipeline<'s>(
 ) -> Streams<'s> {
     let Inputs { readings, rejected, names, city } = inputs;
     statics::publish_city(publisher, &city);
-    publisher.publish(&statics::NAMES, statics::names(&city, names, NAME_LIFE_MS));
+    let names = region!("Names", (city, names) => statics::names(&city, names, settings.longest_life_ms()));
+    publisher.publish(&statics::NAMES, names);
 
     let (limits, offsets) = (settings.clone(), offsets.clone());
     let (checked, refused) = validate(readings, move |reading| rules::check(reading, &limits, &offsets));
     let rejected = rejected.concat(refused);
-    let located = locate::locate(checked, city.clone());
+    let located = region!("Locate", (checked, city) => locate::locate(checked, city));
     let deduplicated = dedup(
         located.map(|placed| ((placed.reading.kind, placed.reading.id), placed)),
         |placed| placed.reading.body == Body::Withdrawn,
@@ -112,61 +137,69 @@ pub fn pipeline<'s>(
         Deduplicated::Accepted(placed) => Some(placed),
         _ => None,
     });
-
     let (counts, last) = quarantine::quarantine(rejected.clone());
     publisher.publish(&quarantine::QUARANTINE, counts);
     publisher.publish(&quarantine::QUARANTINE_LAST, last);
 
-    let tracks = vehicles::tracks(placed.clone(), settings);
-    let paths = paths::paths(tracks.clone(), city.clone(), settings);
-    let vehicles = vehicles::vehicles(placed.clone(), tracks.clone(), settings);
+    let tracks = region!("Tracks", (placed) => vehicles::tracks(placed, settings));
+    let paths = region!("Paths", (tracks, city) => paths::paths(tracks, city, settings));
+    let vehicles = region!("Vehicles", (placed, tracks) => vehicles::vehicles(placed, tracks, settings));
     publisher.publish(&vehicles::VEHICLES, vehicles.clone());
 
-    let health = feeds::feeds(deduplicated, rejected.clone(), settings);
-    publisher.publish(&feeds::FEEDS, health);
-    publisher.publish(&feeds::FLAGS, feeds::flags(feeds::flagged(placed.clone(), tracks.clone(), settings)));
+    publisher.publish(&feeds::FEEDS, feeds::feeds(deduplicated, rejected.clone(), settings));
+    let flags = region!("Flags", (placed, tracks) => feeds::flags(feeds::flagged(placed, tracks, settings)));
+    publisher.publish(&feeds::FLAGS, flags);
 
     let samples = congestion::samples(placed.clone(), paths.clone());
     let cameras = congestion::camera_samples(placed.clone());
-    let all_samples = samples.clone().concat(cameras.clone().map(|(_, sample)| sample));
     let of_segments = congestion::free_flow_of_segments(city.clone());
-    let of_roads = congestion::free_flow_of_roads(city.clone());
-    let (segment_flows, road_flows) = congestion::sliding_flows(samples, cameras, settings);
-    let segments = congestion::congestion(segment_flows.clone(), of_segments.clone());
-    let roads = congestion::congestion(road_flows, of_roads.clone());
+    let of_roads = region!("FreeFlow", (city) => congestion::free_flow_of_roads(city));
+    let (segment_flows, road_flows) =
+        region!("SlidingFlows", (samples, cameras) => pair congestion::sliding_flows(samples, cameras, settings));
+    let segments =
+        region!("Segments", (segment_flows, of_segments) => congestion::congestion(segment_flows, of_segments));
+    let roads = region!("Roads", (road_flows, of_roads) => congestion::congestion(road_flows, of_roads));
     publisher.publish(&congestion::SEGMENTS, segments.clone());
     publisher.publish(&congestion::ROADS, roads.clone());
 
-    let (segment_windows, road_windows) = congestion::window_flows(all_samples, settings);
-    publisher.publish(
-        &congestion::SEGMENT_WINDOWS,
-        congestion::window_congestion(segment_windows.clone(), of_segments.clone()),
-    );
-    publisher.publish(&congestion::ROAD_WINDOWS, congestion::window_congestion(road_windows, of_roads));
+    let all_samples = samples.concat(cameras.map(|(_, sample)| sample));
+    let (segment_windows, road_windows) =
+        region!("WindowFlows", (all_samples) => pair congestion::window_flows(all_samples, settings));
+    let of_windows = region!("SegmentWindows", (segment_windows, of_segments) =>
+        congestion::window_congestion(segment_windows, of_segments));
+    publisher.publish(&congestion::SEGMENT_WINDOWS, of_windows);
+    let of_windows = region!("RoadWindows", (road_windows, of_roads) =>
+        congestion::window_congestion(road_windows, of_roads));
+    publisher.publish(&congestion::ROAD_WINDOWS, of_windows);
 
-    let parts = network::sliding_parts(segment_flows, of_segments.clone());
-    publisher.publish(&network::NETWORK, network::network(parts.clone()));
-    publisher.publish(&network::NETWORK_WINDOWS, network::network_windows(segment_windows, of_segments, settings));
+    let parts = region!("Parts", (segment_flows, of_segments) => network::sliding_parts(segment_flows, of_segments));
+    publisher.publish(&network::NETWORK, region!("Network", (parts) => network::network(parts)));
+    let of_windows = region!("NetworkWindows", (segment_windows, of_segments) =>
+        network::network_windows(segment_windows, of_segments, settings));
+    publisher.publish(&network::NETWORK_WINDOWS, of_windows);
 
     let rules = incident_rules(city.clone());
-    let reports = incidents::active_reports(placed.clone(), rules.clone(), settings);
-    let incidents = incidents::incidents(reports.clone(), rules, settings);
+    let reports = region!("Reports", (placed, rules) => incidents::active_reports(placed, rules, settings));
+    let incidents = region!("Incidents", (reports, rules) => incidents::incidents(reports, rules, settings));
     publisher.publish(&incidents::REPORTS, reports.clone());
     publisher.publish(&incidents::INCIDENTS, incidents.clone());
 
     let stations = stations(city.clone());
-    let weather = weather::weather(placed.clone(), stations.clone(), settings);
-    let sensors = sensors::sensors(placed.clone(), stations, settings);
-    let air = air::air(sensors.clone(), weather.clone());
+    let weather = region!("Weather", (placed, stations) => weather::weather(placed, stations, settings));
+    let sensors = region!("Sensors", (placed, stations) => sensors::sensors(placed, stations, settings));
+    let air = region!("Air", (sensors, weather) => air::air(sensors, weather));
+    let lines = segments_of(city.clone());
+    let surfaces = region!("RoadWeather", (placed, weather, lines) =>
+        road_weather::road_weather(placed, weather, lines, settings));
     publisher.publish(&weather::WEATHER, weather.clone());
     publisher.publish(&sensors::SENSORS, sensors.clone());
     publisher.publish(&air::AIR, air.clone());
-    let surfaces = road_weather::road_weather(placed.clone(), weather.clone(), segments_of(city.clone()), settings);
     publisher.publish(&road_weather::ROAD_WEATHER, surfaces);
 
-    let figures = zones::zones(vehicles.clone(), reports.clone(), parts, city.clone());
+    let figures = region!("Zones", (vehicles, reports, parts, city) => zones::zones(vehicles, reports, parts, city));
     publisher.publish(&zones::ZONES, figures);
-    let summary = summary::summary(vehicles.clone(), reports.clone(), incidents.clone(), roads.clone());
+    let summary = region!("Summary", (vehicles, reports, incidents, roads) =>
+        summary::summary(vehicles, reports, incidents, roads));
     publisher.publish(&summary::SUMMARY, summary);
 
     Streams {
@@ -190,13 +223,15 @@ pub fn pipeline<'s>(
 fn remembered_until(settings: &Settings) -> impl Fn(&Placed) -> Time + 'static {
     let tick = settings.tick_ms;
     let windows = settings.retention_ms + settings.traffic_window_ms;
-    let (emergencies, others) = (settings.incident_life_ms, settings.weather_life_ms.max(settings.sensor_life_ms));
+    let settings = settings.clone();
     move |placed| {
         let Reading { kind, arrived, time, .. } = placed.reading;
         let life = match kind {
-            Kind::Emergency => emergencies,
-            Kind::Weather | Kind::Sensor => others,
-            Kind::Vehicle | Kind::Gps | Kind::Traffic => 0,
+            Kind::Emergency => settings.resolved_life_ms(),
+            Kind::Weather => settings.weather_life_ms,
+            Kind::Sensor => settings.sensor_life_ms,
+            Kind::Traffic => settings.traffic_life_ms,
+            Kind::Vehicle | Kind::Gps => settings.vehicle_life_ms,
         };
         round_up((arrived.max(time.0.max(0) as u64) + windows).max(arrived + life), tick)
     }

@@ -56,3 +56,62 @@ impl Default for Settings {
         }
     }
 }
+
+/// A setting that makes no engine.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{setting} is {value}: give a number from {least} to {most}")]
+pub struct BadSetting {
+    /// Its name.
+    pub setting: &'static str,
+    /// What it was set to.
+    pub value: u64,
+    /// The least that makes sense.
+    pub least: u64,
+    /// The most that makes sense.
+    pub most: u64,
+}
+
+impl Settings {
+    /// Whether an engine can run with these.
+    ///
+    /// ```
+    /// use smartcity_dataflow::Settings;
+    /// let error = Settings { tick_ms: 0, ..Settings::default() }.check().unwrap_err();
+    /// assert_eq!(error.to_string(), "tick_ms is 0: give a number from 1 to 60000");
+    /// ```
+    pub fn check(&self) -> Result<(), BadSetting> {
+        const YEAR: Time = 366 * 24 * HOUR;
+        let within = |setting, value, least, most| {
+            if (least..=most).contains(&value) { Ok(()) } else { Err(BadSetting { setting, value, least, most }) }
+        };
+        within("tick_ms", self.tick_ms, 1, MINUTE)?;
+        within("merge_distance_m", self.merge_distance_m.into(), 1, 10_000)?;
+        for (setting, value) in [
+            ("retention_ms", self.retention_ms),
+            ("max_ahead_ms", self.max_ahead_ms),
+            ("vehicle_life_ms", self.vehicle_life_ms),
+            ("traffic_life_ms", self.traffic_life_ms),
+            ("traffic_window_ms", self.traffic_window_ms),
+            ("incident_life_ms", self.incident_life_ms),
+            ("weather_life_ms", self.weather_life_ms),
+            ("sensor_life_ms", self.sensor_life_ms),
+            ("merge_time_ms", self.merge_time_ms),
+            ("silence_ms", self.silence_ms),
+        ] {
+            within(setting, value, self.tick_ms, YEAR)?;
+        }
+        Ok(())
+    }
+
+    /// How long the word that an emergency is over is remembered: as long as a word that it goes on could still come.
+    pub(crate) fn resolved_life_ms(&self) -> Time {
+        2 * self.incident_life_ms
+    }
+
+    /// No row of a reading is shown for longer than this after the reading came.
+    pub(crate) fn longest_life_ms(&self) -> Time {
+        let windows = self.retention_ms + self.traffic_window_ms + self.max_ahead_ms;
+        let lives = [self.vehicle_life_ms, self.traffic_life_ms, self.weather_life_ms, self.sensor_life_ms];
+        lives.into_iter().fold(windows.max(self.resolved_life_ms()), Time::max)
+    }
+}

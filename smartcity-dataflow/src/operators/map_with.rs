@@ -167,6 +167,7 @@ mod tests {
         let values =
             input.clone().flat_map(|row| if let Value(value, arrived) = row { Some((value, arrived)) } else { None });
         let factors = input.flat_map(|row| if let Factor(factor) = row { Some(factor) } else { None });
+        let factors = factors.consolidate(); // holds them until their tick is complete: the values are there before them
         let learn = |sums: &mut AsOf<isize>, now: Time, changes: Vec<(isize, Diff)>| {
             sums.change(now, now.saturating_sub(50), |sum| *sum += changes.iter().map(|(f, n)| f * n).sum::<isize>());
         };

@@ -28,7 +28,7 @@ use crossbeam_channel::Sender;
 use smartcity_dataflow::model::{City, CityRow, Name, Namespace, UtcOffsets};
 use smartcity_dataflow::pipeline::Streams;
 use smartcity_dataflow::view::{Publisher, Views};
-use smartcity_dataflow::{Settings, Time};
+use smartcity_dataflow::{BadSetting, Settings, Time};
 use timely::CommunicationConfig;
 use timely::communication::WorkerGuards;
 
@@ -49,6 +49,9 @@ pub enum EngineError {
     /// Timely could not start its workers or reach the other processes.
     #[error("the workers did not start: {0}; check the number of processes, this process's index and the host file")]
     Workers(String),
+    /// A setting makes no sense.
+    #[error("the engine cannot run as it is set")]
+    Settings(#[from] BadSetting),
     /// A recorded clock has nothing to follow.
     #[error("the replay clock needs at least one source, and only sources that were recorded; {0} is not")]
     NotRecorded(String),
@@ -142,18 +145,19 @@ impl Engine {
 
     /// Starts the workers, the sources and the sinks.
     pub fn start(mut self) -> Result<Running, EngineError> {
+        self.settings.check()?;
         if self.clock.is_replay()
             && let Some(live) = self.sources.iter().find(|source| !source.is_recorded())
         {
             return Err(EngineError::NotRecorded(live.name().to_owned()));
         }
-        let _ = differential_dataflow::configure(
+        differential_dataflow::configure(
             &mut self.timely.worker,
             &differential_dataflow::Config::default().idle_merge_effort(Some(1_000)),
         );
         let (process, processes, threads) = shape(&self.timely.communication);
-        let named = |source: &Box<dyn Source>| CityRow::Name(Name::new(Namespace::Source, source.name()));
-        let names: Arc<[CityRow]> = self.sources.iter().map(named).collect();
+        let names = self.sources.iter().map(|source| CityRow::Name(Name::new(Namespace::Source, source.name())));
+        let names: Arc<[CityRow]> = names.collect();
         self.city.rows.extend(names.iter().cloned());
         if process != 0 {
             self.sources.retain(|source| source.is_recorded());
@@ -175,7 +179,7 @@ impl Engine {
         let (commands, orders) = crossbeam_channel::unbounded();
         let mut pacemaker = Pacemaker {
             clock: self.clock,
-            tick_ms: self.settings.tick_ms.max(1),
+            tick_ms: self.settings.tick_ms,
             views: views.clone(),
             workers,
             commands: orders,

@@ -33,7 +33,7 @@ impl Pacemaker {
         let mut waiting = Waiting::new();
         let mut rounds = VecDeque::new();
         let mut dealt = 0;
-        while !self.stopping && !(taps.is_empty() && waiting.is_empty()) {
+        while !self.stopping && (!taps.is_empty() || !waiting.is_empty()) {
             // The source that is furthest behind holds the clock, so it is read first.
             if let Some(index) = (0..taps.len()).min_by_key(|&index| reached[index]) {
                 match taps[index].batches.recv_timeout(LOOK) {
@@ -65,9 +65,13 @@ impl Pacemaker {
             }
             self.obey();
         }
-        self.move_to(self.tick);
-        self.change_city(city.take().unwrap_or_default());
-        self.complete();
+        if let Some(city) = city.take() {
+            self.move_to(self.tick); // no row, and a city all the same
+            self.change_city(city);
+        }
+        if self.tick > self.completed {
+            self.complete();
+        }
         statuses.iter().for_each(|status| status.dealt(self.completed));
         while !self.stopping {
             self.obey();

@@ -68,10 +68,10 @@ pub fn active_reports<'s>(
 
 /// When a word on an incident is forgotten.
 fn end_of_life(settings: &Settings) -> impl Fn(&Placed) -> Time + 'static {
-    let (life, tick) = (settings.incident_life_ms, settings.tick_ms);
+    let (life, resolved, tick) = (settings.incident_life_ms, settings.resolved_life_ms(), settings.tick_ms);
     move |placed| {
         let over = report_of(placed).is_some_and(|report| report.status == ReportStatus::Resolved);
-        round_up(placed.reading.arrived + if over { 2 * life } else { life }, tick)
+        round_up(placed.reading.arrived + if over { resolved } else { life }, tick)
     }
 }
 

@@ -67,6 +67,19 @@ fn a_vehicle_is_on_the_nearest_street_that_points_its_way() {
 }
 
 #[test]
+fn a_street_that_points_the_vehicles_way_beats_a_nearer_one_that_does_not() {
+    // The vehicle is 5 m west of a and 8 m east of b; a points 30° away: (5 / 5)² + (30 / 20)² > (8 / 5)².
+    let a = street("a", (-50, -87), (50, 87));
+    let b = street("b", (-14, -100), (-14, 100));
+    check(
+        &[at(0, a), at(0, b), at(1, seen("v", 1, (-6, 0), Some(0)))],
+        expect![[r#"
+        1 +1 (v, Some(b), Some(main_st), None)
+    "#]],
+    );
+}
+
+#[test]
 fn without_a_heading_the_smaller_id_of_equally_near_streets_is_taken() {
     let first = segment_id("a").min(segment_id("b"));
     let output = trace(
@@ -193,16 +206,22 @@ fn naive(seen: &[Update<Input>], _: Time) -> Vec<Placed> {
     placed.collect()
 }
 
-/// Streets of up to 300 m anywhere in a town of 600 m, so that they cross the cells of the grid in every way.
-fn geometry() -> impl Strategy<Value = Arc<[Point]>> {
-    prop::collection::vec((-300..300i64, -300..300i64), 2..4)
+/// A line of one or two legs in a town of so many metres.
+fn geometry(town: i64) -> impl Strategy<Value = Arc<[Point]>> {
+    let metres = -town / 2..town / 2;
+    prop::collection::vec((metres.clone(), metres), 2..4)
         .prop_filter("a line has a length", |line| line.windows(2).all(|leg| leg[0] != leg[1]))
         .prop_map(|line| line.into_iter().map(place).collect())
 }
 
+/// In a wide town streets cross the cells of the grid in every way; in a narrow one every street is within reach.
 fn inputs() -> impl Strategy<Value = Vec<Update<Input>>> {
+    prop::sample::select(vec![600, 60]).prop_flat_map(inputs_of)
+}
+
+fn inputs_of(town: i64) -> impl Strategy<Value = Vec<Update<Input>>> {
     let streets = ["a", "b", "c", "d", "e"].map(|name| {
-        (prop::collection::vec((geometry(), any::<bool>()), 3)).prop_flat_map(move |versions| {
+        (prop::collection::vec((geometry(town), any::<bool>()), 3)).prop_flat_map(move |versions| {
             let rows = versions.into_iter().map(|(line, zoned)| {
                 let zone = zoned.then(|| zone_id("west"));
                 Input::City(CityRow::Segment(Segment { line, zone, ..segment(name, (0, 0), (1, 0)) }))
@@ -211,8 +230,9 @@ fn inputs() -> impl Strategy<Value = Vec<Update<Input>>> {
         })
     });
     let zones = (edits(zones_of("north"), 20), edits(zones_of("east"), 20));
-    let fixes = prop::collection::vec(((-350..350i64, -350..350i64), prop::option::of(0..360i64), 0..20u64), 0..40);
-    (streets.into_iter().collect::<Vec<_>>(), zones, fixes).prop_map(|(streets, (north, east), fixes)| {
+    let metres = -town / 2 - 50..town / 2 + 50;
+    let fixes = prop::collection::vec(((metres.clone(), metres), prop::option::of(0..360i64), 0..20u64), 0..40);
+    (Vec::from(streets), zones, fixes).prop_map(|(streets, (north, east), fixes)| {
         let fixes = fixes.into_iter().enumerate().map(|(offset, (at_place, heading, arrived))| {
             let Input::Reading(reading) = seen("v", arrived, at_place, heading) else { panic!("a reading") };
             let placed = nth(Placed { reading, segment: None, road: None, zone: None }, offset as u64);

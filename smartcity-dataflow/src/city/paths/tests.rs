@@ -105,10 +105,13 @@ fn what_is_too_fast_too_long_ago_or_not_connected_is_no_way() {
             at(4, seen(80, 4, "e", (320, 0))),
             at(5, seen(120, 5, "a", (10, 0))),
             at(6, seen(120, 6, "a", (20, 0))),
+            at(7, seen(181, 7, "a", (30, 0))),
+            at(8, seen(241, 8, "a", (40, 0))), // after a minute: just in time
         ],
         expect![[r#"
             4 +1 (d, 70, 9624, 73812)
             4 +1 (e, 10, 1376, 79312)
+            8 +1 (a, 10, 60000, 211000)
         "#]],
     );
 }

@@ -1,3 +1,4 @@
+use crate::model::Millis;
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 

@@ -41,7 +41,8 @@ deny: ## check licences, bans and sources of the dependencies, and advisories wh
 	.ci/deny
 
 fuzz: ## throw random bytes at every decoder for SMARTCITY_FUZZ_SECONDS (60)
-	@$(CARGO) test $(LOCKED) --workspace --lib decode::fuzz:: -- --list | grep -q ': test$$' \
+	$(CARGO) test $(LOCKED) --workspace --lib --no-run
+	@$(CARGO) test $(LOCKED) --workspace --lib --quiet decode::fuzz:: -- --list | grep -q ': test$$' \
 		|| { echo "no test in decode::fuzz: nothing would be checked" >&2; exit 1; }
 	SMARTCITY_FUZZ_SECONDS=$${SMARTCITY_FUZZ_SECONDS:-60} \
 		$(CARGO) test $(LOCKED) --workspace --lib decode::fuzz:: -- --nocapture

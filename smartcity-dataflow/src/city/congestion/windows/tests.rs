@@ -1,4 +1,3 @@
-use crate::model::Millis;
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 

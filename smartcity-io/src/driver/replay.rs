@@ -83,22 +83,26 @@ impl Pacemaker {
     }
 
     /// Sorts the rows of a batch by tick, and keeps the share of this process. Gives the time of the last row.
+    ///
+    /// The ticks of the other shares count too: all processes go through the same ticks, to the last one.
     fn sort(&self, batch: Batch, waiting: &mut Waiting) -> Time {
         let tick_of = |arrived| round_up(arrived, self.tick_ms).max(self.completed + self.tick_ms);
         let (mine, of) = self.share;
         let mut last = 0;
         for mut reading in batch.readings {
             last = last.max(reading.arrived);
-            if of == 1 || reading.origin.offset % of == mine {
-                reading.arrived = tick_of(reading.arrived);
-                waiting.entry(reading.arrived).or_default().readings.push(reading);
+            reading.arrived = tick_of(reading.arrived);
+            let tick = waiting.entry(reading.arrived).or_default();
+            if reading.origin.offset % of == mine {
+                tick.readings.push(reading);
             }
         }
         for mut rejected in batch.rejected {
             last = last.max(rejected.arrived);
-            if of == 1 || rejected.origin.offset % of == mine {
-                rejected.arrived = tick_of(rejected.arrived);
-                waiting.entry(rejected.arrived).or_default().rejected.push(rejected);
+            rejected.arrived = tick_of(rejected.arrived);
+            let tick = waiting.entry(rejected.arrived).or_default();
+            if rejected.origin.offset % of == mine {
+                tick.rejected.push(rejected);
             }
         }
         for (at, name) in batch.names {

@@ -150,7 +150,10 @@ pub(crate) fn layers(file: Option<&Path>) -> anyhow::Result<Figment> {
             layers = if setting.starts_with("topics.") { layers.admerge(variable) } else { layers.merge(variable) };
         }
     }
-    Ok(layers.merge(Env::prefixed("SMARTCITY_").ignore(&["log", "shared"]).split("__")))
+    // Other variables may begin alike; a setting has two parts, or is one of the two that have one.
+    let is_setting = |key: &str| key.contains("__") || ["time_zone", "source"].contains(&key.to_lowercase().as_str());
+    let variables = Env::prefixed("SMARTCITY_").filter(move |key| is_setting(key.as_str())).split("__");
+    Ok(layers.merge(variables))
 }
 
 /// [`layers`], and what the command line says.

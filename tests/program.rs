@@ -1,7 +1,7 @@
 //! The program as a person runs it.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -48,7 +48,7 @@ impl Running {
     }
 
     /// Asks until `done` says so, for at most `limit`.
-    fn wait_for(&self, path: &str, limit: Duration, done: impl Fn(u16, &Value) -> bool) -> Value {
+    fn wait_for(&self, path: &str, limit: Duration, mut done: impl FnMut(u16, &Value) -> bool) -> Value {
         let began = Instant::now();
         loop {
             let (status, body) = self.get(path);
@@ -91,6 +91,9 @@ fn output(arguments: &[&str]) -> (bool, String, String) {
 
 const SOON: Duration = Duration::from_secs(5);
 
+/// For work that takes as long as the machine takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 #[test]
 fn the_demo_lives_within_five_seconds_and_ends_within_two() {
     let demo = Running::start(&["demo"]);
@@ -124,9 +127,8 @@ fn a_replay_serves_its_views_after_the_last_row() {
     assert!(ok, "{error}");
 
     let replay = Running::start(&["replay", path]);
-    let served = replay.wait_for("/api/analytics/city-summary", Duration::from_secs(30), |_, summary| {
-        summary["total_vehicles"].as_u64() == Some(50)
-    });
+    let served = replay
+        .wait_for("/api/analytics/city-summary", PATIENCE, |_, summary| summary["total_vehicles"].as_u64() == Some(50));
     assert!(served["average_city_speed"].is_number());
     replay.interrupt();
 
@@ -137,6 +139,41 @@ fn a_replay_serves_its_views_after_the_last_row() {
     assert_eq!((&last["view"], &last["diff"]), (&Value::from("summary"), &Value::from(1)));
     assert_eq!(last["row"]["vehicles"], 50);
     assert!(changes.starts_with("{\"through\":"), "keys in the order of the documentation");
+}
+
+#[test]
+fn two_processes_are_one_engine_and_each_serves_all_views() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().to_str().expect("a path of text");
+    assert!(output(&["simulate", path, "--minutes", "1", "--scale", "0.1", "--seed", "6"]).0);
+
+    // Two ports that were free a moment ago.
+    let free = [0; 2].map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+    let hosts = free.each_ref().map(|port| port.local_addr().expect("an address").to_string()).join("\n");
+    drop(free);
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), hosts).expect("a host file");
+    let file = file.path().to_str().expect("a path of text");
+    let process = |number| Running::start(&["replay", path, "-n", "2", "-p", number, "-w", "2", "--hostfile", file]);
+    // The last tick has rows, so it changes the health of their feeds.
+    let (_, changes, _) = output(&["replay", path, "--exit", "--emit", "changes", "--views", "feeds"]);
+    let change: Value = serde_json::from_str(changes.lines().last().expect("changes")).expect("JSON a line");
+    let last = change["through"].as_u64().expect("a tick");
+    let alone = Running::start(&["replay", path]);
+    let processes = [process("0"), process("1")];
+
+    for view in ["vehicles", "segments", "summary", "quarantine"] {
+        let path = format!("/v1/views/{view}?limit=1000");
+        let all = alone.wait_for(&path, PATIENCE, |_, answer| answer["through"].as_u64() == Some(last));
+        let rows = |answer: &Value| (answer["through"].clone(), answer["rows"].clone());
+        for process in &processes {
+            process.wait_for(&path, PATIENCE, |_, answer| rows(answer) == rows(&all));
+        }
+    }
+    alone.interrupt();
+    // A process that ends ends the engine, and so the other: the one interrupted ends well, the other is ended with it.
+    let [one, _other] = processes;
+    one.interrupt();
 }
 
 #[test]

@@ -22,7 +22,7 @@ async fn a_view_is_shown_with_ids_as_text() {
     let aliases = get("/v1/views/city_aliases").await.json();
     assert_eq!(aliases["rows"][0]["row"], "market_street");
     let body = get_text("/v1/views/roads").await;
-    let mission = r#"{"key":"mission_st","row":{"confidence":"high","free_flow":50.0,"level":"free","#;
+    let mission = r#"{"key":"mission_st","row":{"samples":6,"vehicles":3,"speed":48.0,"free_flow":50.0,"#;
     assert!(body.starts_with(&format!(r#"{{"through":{},"generation":1,"rows":["#, NOW + 1)), "{body}");
     assert!(body.contains(mission), "{body}");
     assert!(body.ends_with(r#"],"next":null}"#), "{body}");

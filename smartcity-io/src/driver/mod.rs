@@ -198,7 +198,7 @@ impl Engine {
             .spawn(move || pacemaker.run(initial, taps))
             .map_err(EngineError::Thread)?;
         let editor = CityEditor { city: Arc::new(Mutex::new(self.city)), commands, names };
-        Ok(Running { views, editor, stopped, statuses, pacemaker, guards, listening })
+        Ok(Running { views, editor, stopped, statuses, pacemaker, guards, is_alone: processes == 1, listening })
     }
 }
 
@@ -226,6 +226,8 @@ pub struct Running {
     statuses: Arc<[SourceStatus]>,
     pacemaker: JoinHandle<()>,
     guards: WorkerGuards<()>,
+    /// Whether this process is the whole engine.
+    is_alone: bool,
     listening: Vec<crate::sink::Listening>,
 }
 
@@ -271,16 +273,23 @@ impl Running {
     }
 
     /// Stops sources, workers and sinks, in this order. What was to happen in the future does not happen.
+    ///
+    /// A process of a cluster ends the whole cluster with it: its connections close when the process ends.
     pub fn shutdown(self) {
         self.stopped.store(true, Ordering::Release);
         let _ = self.editor.commands.send(Command::Stop);
         if self.pacemaker.join().is_err() {
             tracing::error!("the pacemaker panicked");
         }
-        for outcome in self.guards.join() {
-            if let Err(error) = outcome {
-                tracing::error!(error, "a worker did not end well");
+        if self.is_alone {
+            for outcome in self.guards.join() {
+                if let Err(error) = outcome {
+                    tracing::error!(error, "a worker did not end well");
+                }
             }
+        } else {
+            // The threads between processes end when all processes do; this one does not wait for that.
+            std::mem::forget(self.guards);
         }
         for sink in self.listening {
             sink.finish();

@@ -16,7 +16,8 @@ use crate::shared::{Written, by_tick, rows_of};
 #[test]
 fn a_new_speed_limit_changes_its_segment_its_road_and_the_sums_over_them() {
     let city = city_files::town().to_city();
-    let clock = SimulatorClock::Recorded { start: 1_767_225_600_000, duration: 60_000 };
+    // Half a minute: nothing of it has ended by the tick of the edit.
+    let clock = SimulatorClock::Recorded { start: 1_767_225_600_000, duration: 30_000 };
     let settings = SimulatorSettings { scale: 0.2, clock, ..SimulatorSettings::default() };
     let rows = rows_of(Simulator::new("test", &city, settings).expect("the simulator starts"));
     let batches = by_tick(rows, 100, |_| {});

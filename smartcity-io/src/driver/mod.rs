@@ -11,6 +11,7 @@
 //! through a tick when all are.
 
 mod clock;
+mod crew;
 mod live;
 mod pacemaker;
 mod replay;
@@ -30,9 +31,9 @@ use smartcity_dataflow::pipeline::Streams;
 use smartcity_dataflow::view::{Publisher, Views};
 use smartcity_dataflow::{BadSetting, Settings, Time};
 use timely::CommunicationConfig;
-use timely::communication::WorkerGuards;
 
 pub use clock::{Clock, ManualClock};
+pub use crew::{Crew, Dataflow};
 use pacemaker::{Command, Pacemaker};
 use taps::Tap;
 pub use taps::{SourceState, SourceStatus};
@@ -151,40 +152,31 @@ impl Engine {
         {
             return Err(EngineError::NotRecorded(live.name().to_owned()));
         }
-        differential_dataflow::configure(
-            &mut self.timely.worker,
-            &differential_dataflow::Config::default().idle_merge_effort(Some(1_000)),
-        );
-        let (process, processes, threads) = shape(&self.timely.communication);
+        let (process, processes, _) = crew::shape(&self.timely.communication);
         let names = self.sources.iter().map(|source| CityRow::Name(Name::new(Namespace::Source, source.name())));
         let names: Arc<[CityRow]> = names.collect();
         self.city.rows.extend(names.iter().cloned());
         if process != 0 {
             self.sources.retain(|source| source.is_recorded());
         }
-        let stopped = Arc::new(AtomicBool::new(false));
         let wall = clock::wall_millis;
         let views = Views::new(wall(), wall);
         let listening: Vec<_> = self.sinks.into_iter().map(|sink| sink.listen(&views)).collect();
-        let (workers, desks) = worker::desks(threads);
-        let plan = worker::Plan {
+        let flow = worker::CityFlow {
             settings: self.settings.clone(),
             offsets: self.offsets,
             capabilities: self.capabilities,
-            views: views.clone(),
-            stopped: Arc::clone(&stopped),
-            threads,
         };
-        let guards = worker::start(self.timely, plan, desks).map_err(EngineError::Workers)?;
+        let crew = Crew::start(self.timely, flow, views.clone())?;
+        let stopped = crew.stopped();
         let (commands, orders) = crossbeam_channel::unbounded();
-        let mut pacemaker = Pacemaker {
+        let pacemaker = Pacemaker {
             clock: self.clock,
             tick_ms: self.settings.tick_ms,
             views: views.clone(),
-            workers,
+            crew,
             commands: orders,
             share: (process as u64, processes as u64),
-            next_worker: 0,
             tick: 0,
             completed: 0,
             stopping: false,
@@ -198,7 +190,7 @@ impl Engine {
             .spawn(move || pacemaker.run(initial, taps))
             .map_err(EngineError::Thread)?;
         let editor = CityEditor { city: Arc::new(Mutex::new(self.city)), commands, names };
-        Ok(Running { views, editor, stopped, statuses, pacemaker, guards, is_alone: processes == 1, listening })
+        Ok(Running { views, editor, stopped, statuses, pacemaker, listening })
     }
 }
 
@@ -209,15 +201,6 @@ impl fmt::Debug for Engine {
     }
 }
 
-/// This process, the number of processes, and the workers of each.
-fn shape(communication: &CommunicationConfig) -> (usize, usize, usize) {
-    match communication {
-        CommunicationConfig::Thread => (0, 1, 1),
-        CommunicationConfig::Process(threads) | CommunicationConfig::ProcessBinary(threads) => (0, 1, *threads),
-        CommunicationConfig::Cluster { threads, process, addresses, .. } => (*process, addresses.len(), *threads),
-    }
-}
-
 /// A running engine.
 pub struct Running {
     views: Views,
@@ -225,9 +208,6 @@ pub struct Running {
     stopped: Arc<AtomicBool>,
     statuses: Arc<[SourceStatus]>,
     pacemaker: JoinHandle<()>,
-    guards: WorkerGuards<()>,
-    /// Whether this process is the whole engine.
-    is_alone: bool,
     listening: Vec<crate::sink::Listening>,
 }
 
@@ -280,16 +260,6 @@ impl Running {
         let _ = self.editor.commands.send(Command::Stop);
         if self.pacemaker.join().is_err() {
             tracing::error!("the pacemaker panicked");
-        }
-        if self.is_alone {
-            for outcome in self.guards.join() {
-                if let Err(error) = outcome {
-                    tracing::error!(error, "a worker did not end well");
-                }
-            }
-        } else {
-            // The threads between processes end when all processes do; this one does not wait for that.
-            std::mem::forget(self.guards);
         }
         for sink in self.listening {
             sink.finish();

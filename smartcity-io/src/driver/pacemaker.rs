@@ -7,8 +7,9 @@ use smartcity_dataflow::view::Views;
 use smartcity_dataflow::{Diff, Time};
 
 use super::clock::Clock;
+use super::crew::Crew;
 use super::taps::Tap;
-use super::worker::{Handle, Order};
+use super::worker::{CityFlow, Dealt};
 use crate::source::Batch;
 
 /// A worker gets at least this many readings at once, where there are so many.
@@ -27,11 +28,10 @@ pub(super) struct Pacemaker {
     pub(super) clock: Clock,
     pub(super) tick_ms: Time,
     pub(super) views: Views,
-    pub(super) workers: Vec<Handle>,
+    pub(super) crew: Crew<CityFlow>,
     pub(super) commands: Receiver<Command>,
     /// This process and the number of processes: of a recorded source each process deals its share.
     pub(super) share: (u64, u64),
-    pub(super) next_worker: usize,
     /// The tick that rows are dealt at; all before it are dealt.
     pub(super) tick: Time,
     /// The last tick that is complete.
@@ -40,16 +40,14 @@ pub(super) struct Pacemaker {
 }
 
 impl Pacemaker {
-    /// Keeps time until told to stop.
-    pub(super) fn run(&mut self, city: Vec<(CityRow, Diff)>, taps: Vec<Tap>) {
+    /// Keeps time until told to stop; then the workers stop.
+    pub(super) fn run(mut self, city: Vec<(CityRow, Diff)>, taps: Vec<Tap>) {
         if self.clock.is_replay() {
             self.replay(city, taps)
         } else {
             self.live(city, taps)
         }
-        for worker in &self.workers {
-            worker.send(Order::Stop);
-        }
+        self.crew.shutdown();
     }
 
     /// Moves on to the tick that holds `time`, or stays where that is past.
@@ -61,34 +59,27 @@ impl Pacemaker {
     pub(super) fn deal(&mut self, batch: Batch) {
         let Batch { readings, rejected, names } = batch;
         let mut readings = readings.into_iter().peekable();
-        let hand = readings.len().div_ceil(self.workers.len()).max(HAND);
+        let hand = readings.len().div_ceil(self.crew.workers()).max(HAND);
         while readings.peek().is_some() {
             let hand = readings.by_ref().take(hand).collect();
-            self.deal_to_next(Batch { readings: hand, ..Batch::default() });
+            self.crew.deal(self.tick, Dealt::Rows(Batch { readings: hand, ..Batch::default() }));
         }
         if !rejected.is_empty() || !names.is_empty() {
-            self.deal_to_next(Batch { rejected, names, ..Batch::default() });
+            self.crew.deal(self.tick, Dealt::Rows(Batch { rejected, names, ..Batch::default() }));
         }
-    }
-
-    fn deal_to_next(&mut self, batch: Batch) {
-        self.workers[self.next_worker].send(Order::Rows(self.tick, batch));
-        self.next_worker = (self.next_worker + 1) % self.workers.len();
     }
 
     /// Changes the city at the current tick.
     pub(super) fn change_city(&mut self, changes: Vec<(CityRow, Diff)>) {
         if !changes.is_empty() {
-            self.workers[0].send(Order::City(self.tick, changes));
+            self.crew.deal_to(0, self.tick, Dealt::City(changes));
         }
     }
 
     /// The current tick is complete.
     pub(super) fn complete(&mut self) {
         self.completed = self.tick;
-        for worker in &self.workers {
-            worker.send(Order::Complete(self.tick));
-        }
+        self.crew.complete(self.tick);
     }
 
     /// Does what was commanded, if anything was.

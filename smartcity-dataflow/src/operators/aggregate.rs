@@ -74,9 +74,7 @@ where
         if let (None, Some(closes)) = (&before, closes) {
             turn.wake(closes);
         }
-        for (row, diff) in turn.take_changes() {
-            sum.add(row, diff);
-        }
+        turn.for_each_change(|_, row, diff| sum.add(row, diff));
         let after = sum.output().map(|sum| (key.clone(), sum));
         let keep = if after.is_some() { Keep::Yes } else { Keep::No };
         turn.replace(before, after);

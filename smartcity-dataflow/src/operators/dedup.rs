@@ -70,23 +70,26 @@ where
         if seen.forget <= turn.now() {
             *seen = Seen::default();
         }
-        let (withdrawals, messages): (Vec<_>, Vec<_>) =
-            turn.take_changes().into_iter().partition(|(row, _)| is_withdrawal(row));
-        for row in withdrawals.iter().chain(&messages).map(|(row, _)| row) {
-            if forget(row) > seen.forget {
-                seen.forget = forget(row);
-                turn.wake(seen.forget);
+        let (mut is_withdrawn, mut forgotten) = (false, seen.forget);
+        for (row, _) in turn.changes() {
+            is_withdrawn |= is_withdrawal(row);
+            forgotten = forgotten.max(forget(row));
+        }
+        if forgotten > seen.forget {
+            seen.forget = forgotten;
+            turn.wake(forgotten);
+        }
+        if is_withdrawn && !std::mem::replace(&mut seen.withdrawn, true) {
+            if let Some(row) = seen.accepted.take() {
+                turn.emit(Deduplicated::Accepted(row), -1);
             }
         }
-        let newly_withdrawn = !withdrawals.is_empty() && !seen.withdrawn;
-        seen.withdrawn |= newly_withdrawn;
-        if newly_withdrawn && let Some(row) = seen.accepted.take() {
-            turn.emit(Deduplicated::Accepted(row), -1);
-        }
-        for (row, mut copies) in messages {
+        turn.for_each_change(|turn, row, mut copies| {
+            if is_withdrawal(&row) {
+                return;
+            }
             if seen.withdrawn {
-                turn.emit(Deduplicated::Suppressed(row), copies);
-                continue;
+                return turn.emit(Deduplicated::Suppressed(row), copies);
             }
             if seen.accepted.is_none() {
                 seen.accepted = Some(row.clone());
@@ -96,7 +99,7 @@ where
             if copies > 0 {
                 turn.emit(Deduplicated::Duplicate(row), copies);
             }
-        }
+        });
         if seen.forget > turn.now() { Keep::Yes } else { Keep::No }
     })
 }

@@ -1,6 +1,6 @@
 //! The newest row of each key.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::hash::Hash;
 
 use differential_dataflow::ExchangeData;
@@ -21,8 +21,8 @@ use crate::{Diff, Rows, Time};
 /// |   30 |                     | -(k, (11, 30))     |
 ///
 /// A row lives from its tick to `end` of it, which must depend on the row alone. When the newest row ends or is withdrawn,
-/// the newest of the others takes its place; so the state is the live rows of each key, and a turn costs the logarithm of
-/// their number.
+/// the newest of the others takes its place; so the state is the live rows of each key. A row that is newer than all others
+/// costs the same however many there are; a late row or a withdrawal moves the rows behind it.
 ///
 /// ```
 /// # use smartcity_dataflow::{operators::latest, testing::{at, trace}};
@@ -35,55 +35,68 @@ where
     V: ExchangeData,
 {
     keyed(rows, name, move |key, live: &mut Live<V>, turn| {
-        let before = live.newest();
-        live.end(turn.now());
-        for (row, diff) in turn.take_changes() {
-            let ends = end(&row);
-            if ends > turn.now() {
-                turn.wake(ends);
-                live.change(row, diff, ends);
-            }
+        let before = live.newest().cloned();
+        let now = turn.now();
+        turn.for_each_change(|_, row, diff| live.change(row, diff, &end, now));
+        live.end(&end, now);
+        if let Some(ends) = live.newest().map(&end)
+            && live.wakes.is_none_or(|wakes| wakes <= now || ends < wakes)
+        {
+            live.wakes = Some(ends);
+            turn.wake(ends);
         }
         let with_key = |row: Option<V>| row.map(|row| (key.clone(), row));
-        turn.replace(with_key(before), with_key(live.newest()));
-        if live.copies.is_empty() { Keep::No } else { Keep::Yes }
+        turn.replace(with_key(before), with_key(live.newest().cloned()));
+        if live.rows.is_empty() { Keep::No } else { Keep::Yes }
     })
 }
 
-/// The live rows of a key.
+/// The live rows of a key, each with its copies, ascending. Rows that have ended may still be among them, but not as the
+/// newest and not as the oldest: those are the two places where rows leave.
 struct Live<V> {
-    copies: BTreeMap<V, Diff>,
-    /// Rows by their end; one that was withdrawn may still be listed.
-    ends: BTreeMap<Time, Vec<V>>,
+    rows: VecDeque<(V, Diff)>,
+    /// The next turn that was asked for.
+    wakes: Option<Time>,
 }
 
 impl<V> Default for Live<V> {
     fn default() -> Self {
-        Self { copies: BTreeMap::new(), ends: BTreeMap::new() }
+        Self { rows: VecDeque::new(), wakes: None }
     }
 }
 
-impl<V: Ord + Clone> Live<V> {
-    fn newest(&self) -> Option<V> {
-        self.copies.last_key_value().map(|(row, _)| row.clone())
+impl<V: Ord> Live<V> {
+    fn newest(&self) -> Option<&V> {
+        self.rows.back().map(|(row, _)| row)
     }
 
-    fn change(&mut self, row: V, diff: Diff, ends: Time) {
-        let copies = self.copies.entry(row.clone()).or_default();
-        *copies += diff;
-        if *copies == 0 {
-            self.copies.remove(&row);
-        } else if diff > 0 {
-            self.ends.entry(ends).or_default().push(row);
+    fn change(&mut self, row: V, diff: Diff, end: impl Fn(&V) -> Time, now: Time) {
+        if end(&row) <= now {
+            return;
+        }
+        // Most rows are newer than all before.
+        let place = match self.newest() {
+            Some(newest) if *newest >= row => self.rows.binary_search_by(|(known, _)| known.cmp(&row)),
+            _ => Err(self.rows.len()),
+        };
+        match place {
+            Ok(place) => {
+                self.rows[place].1 += diff;
+                if self.rows[place].1 == 0 {
+                    self.rows.remove(place);
+                }
+            }
+            Err(place) => self.rows.insert(place, (row, diff)),
         }
     }
 
-    /// Removes the rows whose end has come.
-    fn end(&mut self, now: Time) {
-        while let Some(due) = self.ends.first_entry().filter(|due| *due.key() <= now) {
-            for row in due.remove() {
-                self.copies.remove(&row);
-            }
+    /// Removes rows that have ended, from both sides.
+    fn end(&mut self, end: impl Fn(&V) -> Time, now: Time) {
+        while self.rows.back().is_some_and(|(row, _)| end(row) <= now) {
+            self.rows.pop_back();
+        }
+        while self.rows.front().is_some_and(|(row, _)| end(row) <= now) {
+            self.rows.pop_front();
         }
     }
 }

@@ -1,0 +1,152 @@
+//! The workload as a dataflow.
+//!
+//! ```text
+//!  events ─▶ dedup ─▶ accepted ─┬─▶ newest of each vehicle ─┬─▶ latest
+//!            by id              │                           └─▶ mean of each road ─▶ city now
+//!                               └─▶ parts: a tick's events by road, minute, vehicle
+//!                                     ├─▶ windows of each road ─▶ road by 1 min, road by 5 min
+//!                                     └─▶ each minute ─▶ city by minute ◀─ congested roads
+//!  roads (free flow) ─▶ windows of each road, mean of each road
+//! ```
+//!
+//! Events may come late, twice, and be withdrawn; a road's free flow may be edited. Windows and newest positions are kept
+//! for the whole run, as the batch answer has them all; message ids and the positions behind the newest for
+//! [`RETENTION_MS`].
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use differential_dataflow::input::InputSession;
+use memchr::memchr_iter;
+use rustc_hash::FxHashSet;
+use smartcity::city::statics::NAMES;
+use smartcity::model::{Id, Millis, Name, Namespace};
+use smartcity::operators::{Deduplicated, dedup, round_up};
+use smartcity::view::Publisher;
+use smartcity::{Dataflow, Diff, Rows, Time};
+use timely::worker::Worker;
+
+use super::event::{self, Event, Speed};
+use super::{now, positions, roads};
+
+/// How long a message's id is remembered.
+pub(crate) const RETENTION_MS: Time = 15 * 60_000;
+
+/// A road and its free-flow speed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Road {
+    pub(crate) name: String,
+    pub(crate) free_flow: Speed,
+}
+
+/// The workload; a clone counts into the same counters.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CityV1 {
+    /// Lines that were no event.
+    pub(crate) refused: Arc<AtomicU64>,
+}
+
+/// What is dealt to a worker.
+#[derive(Debug)]
+pub(crate) enum Dealt {
+    Roads(Vec<Road>),
+    /// Lines of NDJSON.
+    Lines(Vec<u8>),
+}
+
+pub(crate) struct Inputs {
+    events: InputSession<Time, Event, Diff>,
+    roads: InputSession<Time, (Id, Speed), Diff>,
+    names: InputSession<Time, Name, Diff>,
+    named: FxHashSet<Id>,
+}
+
+impl Inputs {
+    fn name(&mut self, tick: Time, id: Id, text: &str) {
+        if self.named.insert(id) {
+            self.names.update_at(Name { id, text: text.into() }, tick, 1);
+        }
+    }
+}
+
+impl Dataflow for CityV1 {
+    type Rows = Dealt;
+    type Inputs = Inputs;
+
+    fn build(&self, worker: &mut Worker, publisher: &Publisher) -> Inputs {
+        let mut inputs = Inputs {
+            events: InputSession::new(),
+            roads: InputSession::new(),
+            names: InputSession::new(),
+            named: FxHashSet::default(),
+        };
+        worker.dataflow_named("CityV1", |scope| {
+            let names = inputs.names.to_collection(scope);
+            publisher.publish(&NAMES, names.map(|name| (name.id, name.text)));
+            views(inputs.events.to_collection(scope), inputs.roads.to_collection(scope), publisher);
+        });
+        inputs
+    }
+
+    fn feed(&self, inputs: &mut Inputs, tick: Time, dealt: Dealt) {
+        match dealt {
+            Dealt::Roads(roads) => {
+                for road in roads {
+                    let id = Id::new(Namespace::Road, &road.name);
+                    inputs.name(tick, id, &road.name);
+                    inputs.roads.update_at((id, road.free_flow), tick, 1);
+                }
+            }
+            Dealt::Lines(lines) => {
+                let mut start = 0;
+                for end in memchr_iter(b'\n', &lines).chain([lines.len()]) {
+                    let line = &lines[start..end];
+                    start = end + 1;
+                    let is_event = event::read(line, |fields| {
+                        let event = fields.event();
+                        inputs.name(tick, event.vehicle, fields.device_id);
+                        inputs.name(tick, event.road, fields.road_id);
+                        inputs.events.update_at(event, tick, 1);
+                    });
+                    if !is_event && !line.trim_ascii().is_empty() {
+                        self.refused.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            }
+        }
+    }
+
+    fn complete(&self, inputs: &mut Inputs, tick: Time) {
+        inputs.events.advance_to(tick + 1);
+        inputs.roads.advance_to(tick + 1);
+        inputs.names.advance_to(tick + 1);
+        inputs.events.flush();
+        inputs.roads.flush();
+        inputs.names.flush();
+    }
+}
+
+/// Builds and publishes the five views.
+fn views<'s>(events: Rows<'s, Event>, roads: Rows<'s, (Id, Speed)>, publisher: &Publisher) {
+    let accepted = dedup(events.map(|event| (event.id, event)), |_| false, remembered_until).flat_map(|row| match row {
+        Deduplicated::Accepted(event) => Some(event),
+        _ => None,
+    });
+
+    let newest = positions::newest(accepted.clone());
+    publisher.publish(&positions::LATEST, newest.clone());
+    publisher.publish(&now::CITY_NOW, now::city_now(newest, roads.clone()));
+
+    let parts = roads::parts(accepted);
+    let windows = roads::windows(parts.clone(), roads);
+    let one_minute = roads::of_width(windows.clone(), 1);
+    publisher.publish(&roads::CITY_1M, roads::city_by_minute(parts, one_minute.clone()));
+    publisher.publish(&roads::ROAD_1M, one_minute);
+    publisher.publish(&roads::ROAD_5M, roads::of_width(windows, 5));
+}
+
+/// Ids are forgotten second by second: few times to wake at.
+fn remembered_until(event: &Event) -> Time {
+    let Event { time: Millis(time), .. } = event;
+    round_up(time.max(&0).unsigned_abs() + RETENTION_MS, 1_000)
+}

@@ -1,0 +1,270 @@
+//! How does the traffic flow on every road, by windows of one minute and of five?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+use smartcity::model::{Id, Millis};
+use smartcity::operators::{Keep, combine, keyed};
+use smartcity::view::View;
+use smartcity::{Diff, Rows};
+
+use super::event::{Event, Speed};
+
+/// Roads by windows of one minute side by side: key is (road, start).
+pub(crate) const ROAD_1M: View<(Id, Millis), Traffic> = View::new("road_1m");
+/// Roads by windows of five minutes that start every minute: key is (road, start).
+pub(crate) const ROAD_5M: View<(Id, Millis), Traffic> = View::new("road_5m");
+/// The city by windows of one minute: key is the start.
+pub(crate) const CITY_1M: View<Millis, CityMinute> = View::new("city_1m");
+
+const MINUTE_MS: i64 = 60_000;
+const WIDE_WINDOW_MINUTES: i64 = 5;
+
+/// The events of one vehicle on one road in one minute that came in one tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) struct Part {
+    road: Id,
+    /// Minutes since the epoch.
+    minute: i64,
+    vehicle: Id,
+    sum: Sum,
+}
+
+/// Events and the sum of their speeds, ten-thousandths of a km/h.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) struct Sum {
+    pub(crate) events: i64,
+    pub(crate) speeds: i64,
+}
+
+impl Sum {
+    fn add(&mut self, other: Self, diff: Diff) {
+        self.events += other.events * diff as i64;
+        self.speeds += other.speeds * diff as i64;
+    }
+}
+
+/// A road in a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) struct Traffic {
+    pub(crate) sum: Sum,
+    pub(crate) vehicles: u32,
+    pub(crate) free_flow: Speed,
+    pub(crate) level: Option<Level>,
+}
+
+/// The city in a minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) struct CityMinute {
+    pub(crate) sum: Sum,
+    pub(crate) vehicles: u32,
+    pub(crate) congested_roads: u32,
+}
+
+/// A mean speed against free flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Level {
+    Free,
+    Light,
+    Moderate,
+    Heavy,
+    Severe,
+}
+
+impl Level {
+    /// The level of a mean of `speeds / events`: from 0.8 of free flow free, from 0.6 light, from 0.4 moderate, from 0.2
+    /// heavy, below it severe. None without events or free flow.
+    pub(crate) fn of(speeds: i64, events: i64, free_flow: Speed) -> Option<Self> {
+        let free = i128::from(free_flow.0) * i128::from(events);
+        let at_least = |fifths: i128| i128::from(speeds) * 5 >= free * fifths;
+        (free > 0).then(|| match () {
+            () if at_least(4) => Self::Free,
+            () if at_least(3) => Self::Light,
+            () if at_least(2) => Self::Moderate,
+            () if at_least(1) => Self::Heavy,
+            () => Self::Severe,
+        })
+    }
+
+    /// Below 0.4 of free flow.
+    pub(crate) fn is_congested(self) -> bool {
+        self >= Self::Heavy
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Free => "free",
+            Self::Light => "light",
+            Self::Moderate => "moderate",
+            Self::Heavy => "heavy",
+            Self::Severe => "severe",
+        }
+    }
+}
+
+/// The events of a tick, added up by each worker before they travel.
+pub(crate) fn parts<'s>(events: Rows<'s, Event>) -> Rows<'s, Part> {
+    type Sums = FxHashMap<(Id, i64, Id), Sum>;
+    let add = |sums: &mut Sums, event: Event, diff| {
+        let minute = event.time.0.div_euclid(MINUTE_MS);
+        let one = Sum { events: 1, speeds: event.speed.0.into() };
+        sums.entry((event.road, minute, event.vehicle)).or_default().add(one, diff);
+    };
+    combine(events, "Parts", add, |sums| {
+        let parts = sums.into_iter().filter(|(_, sum)| *sum != Sum::default());
+        parts.map(|((road, minute, vehicle), sum)| (Part { road, minute, vehicle, sum }, 1))
+    })
+}
+
+/// What a road's stage hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum Heard {
+    FreeFlow(Speed),
+    /// Minute, vehicle, what it did.
+    Part(i64, Id, Sum),
+}
+
+/// Events of a window, by vehicle.
+#[derive(Default)]
+struct Window {
+    sum: Sum,
+    /// Events of each vehicle.
+    vehicles: FxHashMap<Id, i64>,
+    shown: Option<Traffic>,
+}
+
+impl Window {
+    fn add(&mut self, vehicle: Id, sum: Sum, diff: Diff) {
+        self.sum.add(sum, diff);
+        add_events(&mut self.vehicles, vehicle, sum.events * diff as i64);
+    }
+
+    fn traffic(&self, free_flow: Speed) -> Option<Traffic> {
+        let level = Level::of(self.sum.speeds, self.sum.events, free_flow);
+        (self.sum.events > 0).then_some(Traffic {
+            sum: self.sum,
+            vehicles: self.vehicles.len() as u32,
+            free_flow,
+            level,
+        })
+    }
+}
+
+/// Adds events of a vehicle, and forgets one that has none left.
+fn add_events(vehicles: &mut FxHashMap<Id, i64>, vehicle: Id, events: i64) {
+    let sum = vehicles.entry(vehicle).or_default();
+    *sum += events;
+    if *sum == 0 {
+        vehicles.remove(&vehicle);
+    }
+}
+
+/// Width in minutes, and the first minute.
+type Key = (i64, i64);
+
+/// The traffic of every road in every window, of one minute and of five: key is (road, (width, first minute)).
+///
+/// A part changes the window of its minute and the five wide ones that hold it. An edit of the free flow shows every
+/// window of its road anew. A turn costs six windows a part.
+pub(crate) fn windows<'s>(parts: Rows<'s, Part>, roads: Rows<'s, (Id, Speed)>) -> Rows<'s, ((Id, Key), Traffic)> {
+    #[derive(Default)]
+    struct Road {
+        free_flow: Speed,
+        windows: BTreeMap<Key, Window>,
+    }
+    let parts = parts.map(|part| (part.road, Heard::Part(part.minute, part.vehicle, part.sum)));
+    let heard = parts.concat(roads.map(|(road, free_flow)| (road, Heard::FreeFlow(free_flow))));
+    keyed(heard, "RoadWindows", |id, road: &mut Road, turn| {
+        let mut changed = BTreeSet::new();
+        let free_flow = road.free_flow;
+        turn.for_each_change(|_, heard, diff| match heard {
+            Heard::FreeFlow(Speed(speed)) => road.free_flow.0 += speed * diff as i32,
+            Heard::Part(minute, vehicle, sum) => {
+                let wide = (minute - WIDE_WINDOW_MINUTES + 1..=minute).map(|first| (WIDE_WINDOW_MINUTES, first));
+                for key in wide.chain([(1, minute)]) {
+                    road.windows.entry(key).or_default().add(vehicle, sum, diff);
+                    changed.insert(key);
+                }
+            }
+        });
+        if road.free_flow != free_flow {
+            changed.extend(road.windows.keys());
+        }
+        for key in changed {
+            let Some(window) = road.windows.get_mut(&key) else { continue };
+            let after = window.traffic(road.free_flow);
+            let before = std::mem::replace(&mut window.shown, after);
+            if window.sum == Sum::default() && window.vehicles.is_empty() {
+                road.windows.remove(&key);
+            }
+            turn.replace(before.map(|row| ((*id, key), row)), after.map(|row| ((*id, key), row)));
+        }
+        Keep::Yes
+    })
+}
+
+/// The windows of one width, in minutes, by road and start.
+pub(crate) fn of_width<'s>(windows: Rows<'s, ((Id, Key), Traffic)>, minutes: i64) -> Rows<'s, ((Id, Millis), Traffic)> {
+    windows.flat_map(move |((road, (width, first)), traffic)| {
+        (width == minutes).then_some(((road, Millis(first * MINUTE_MS)), traffic))
+    })
+}
+
+/// The city by minute: events, distinct vehicles, congested roads.
+pub(crate) fn city_by_minute<'s>(
+    parts: Rows<'s, Part>,
+    roads: Rows<'s, ((Id, Millis), Traffic)>,
+) -> Rows<'s, (Millis, CityMinute)> {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+    enum Heard {
+        Vehicle(Id, Sum),
+        Congested(i64),
+    }
+    #[derive(Default)]
+    struct Minute {
+        sum: Sum,
+        vehicles: FxHashMap<Id, i64>,
+        congested_roads: i64,
+        shown: Option<CityMinute>,
+    }
+    let of_vehicles = combine(
+        parts,
+        "VehicleMinutes",
+        |sums: &mut FxHashMap<(i64, Id), Sum>, part: Part, diff| {
+            sums.entry((part.minute, part.vehicle)).or_default().add(part.sum, diff);
+        },
+        |sums| {
+            sums.into_iter()
+                .filter(|(_, sum)| *sum != Sum::default())
+                .map(|((minute, vehicle), sum)| ((Millis(minute * MINUTE_MS), Heard::Vehicle(vehicle, sum)), 1))
+        },
+    );
+    let congested = combine(
+        roads.filter(|(_, traffic)| traffic.level.is_some_and(Level::is_congested)),
+        "CongestedRoads",
+        |counts: &mut FxHashMap<Millis, i64>, ((_, start), _), diff| *counts.entry(start).or_default() += diff as i64,
+        |counts| {
+            let changed = counts.into_iter().filter(|(_, roads)| *roads != 0);
+            changed.map(|(start, roads)| ((start, Heard::Congested(roads)), 1))
+        },
+    );
+    keyed(of_vehicles.concat(congested), "CityMinutes", |start, minute: &mut Minute, turn| {
+        turn.for_each_change(|_, heard, diff| match heard {
+            Heard::Vehicle(vehicle, sum) => {
+                minute.sum.add(sum, diff);
+                add_events(&mut minute.vehicles, vehicle, sum.events * diff as i64);
+            }
+            Heard::Congested(roads) => minute.congested_roads += roads * diff as i64,
+        });
+        let after = (minute.sum.events > 0).then_some(CityMinute {
+            sum: minute.sum,
+            vehicles: minute.vehicles.len() as u32,
+            congested_roads: minute.congested_roads.max(0) as u32,
+        });
+        let before = std::mem::replace(&mut minute.shown, after);
+        turn.replace(before.map(|row| (*start, row)), after.map(|row| (*start, row)));
+        Keep::Yes
+    })
+}

@@ -48,7 +48,9 @@ impl Data {
         }
         let path = folder.join("roads.csv");
         let mut roads = Vec::new();
-        for row in csv::Reader::from_path(&path).with_context(|| format!("cannot read {}", path.display()))?.deserialize() {
+        for row in
+            csv::Reader::from_path(&path).with_context(|| format!("cannot read {}", path.display()))?.deserialize()
+        {
             let row: RoadRow = row.with_context(|| format!("in {}", path.display()))?;
             let free_flow = Speed((row.free_flow * 10_000.0).round() as i32);
             roads.push(Road { name: row.road_id, free_flow });

@@ -215,9 +215,9 @@ impl<'a> Cursor<'a> {
 pub(crate) fn timestamp(text: &[u8]) -> Option<Millis> {
     let (head, tail) = text.split_at_checked(19)?;
     let number = |from: usize, to: usize| {
-        head[from..to].iter().try_fold(0_i64, |sum, &byte| {
-            byte.is_ascii_digit().then(|| sum * 10 + i64::from(byte - b'0'))
-        })
+        head[from..to]
+            .iter()
+            .try_fold(0_i64, |sum, &byte| byte.is_ascii_digit().then(|| sum * 10 + i64::from(byte - b'0')))
     };
     let marks = [head[4], head[7], head[10], head[13], head[16]];
     if marks != *b"--T::" {
@@ -295,7 +295,9 @@ mod tests {
 
     #[test]
     fn decimals_are_rounded_half_away_from_zero() {
-        for (text, value) in [("1", 10_000), ("1.00005", 10_001), ("1.00004999", 10_000), ("-1.00005", -10_001), ("0.5", 5_000)] {
+        for (text, value) in
+            [("1", 10_000), ("1.00005", 10_001), ("1.00004999", 10_000), ("-1.00005", -10_001), ("0.5", 5_000)]
+        {
             assert_eq!(Cursor(text.as_bytes()).decimal(4), Some(value), "{text}");
         }
         assert_eq!(Cursor(b"99999999999999999999").decimal(4), None);

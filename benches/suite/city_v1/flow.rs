@@ -128,10 +128,11 @@ impl Dataflow for CityV1 {
 
 /// Builds and publishes the five views.
 fn views<'s>(events: Rows<'s, Event>, roads: Rows<'s, (Id, Speed)>, publisher: &Publisher) {
-    let accepted = dedup(events.map(|event| (event.id, event)), |_| false, remembered_until).flat_map(|row| match row {
-        Deduplicated::Accepted(event) => Some(event),
-        _ => None,
-    });
+    let accepted =
+        dedup(events.map(|event| (event.id, event)), |_| false, remembered_until).flat_map(|row| match row {
+            Deduplicated::Accepted(event) => Some(event),
+            _ => None,
+        });
 
     let newest = positions::newest(accepted.clone());
     publisher.publish(&positions::LATEST, newest.clone());

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Read;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,8 +21,9 @@ use super::flow::{CityV1, Dealt};
 /// Steps that may be on their way to the views.
 const STEPS_IN_FLIGHT: usize = 2;
 
-/// A step is dealt in pieces of at most this many lines, so that all workers begin at once.
-const LINES_PER_PIECE: usize = 10_000;
+/// A step is dealt in pieces of at most this many lines: all workers begin at once, and the memory of a piece is used again
+/// while it is warm.
+const LINES_PER_PIECE: usize = 1_000;
 
 /// How the files are replayed.
 #[derive(Clone, Copy, Debug)]
@@ -127,38 +129,49 @@ struct Lines<F> {
     files: VecDeque<PathBuf>,
     file: Option<(PathBuf, File)>,
     progress: F,
-    /// What was read and not taken: at its end the beginning of a line.
-    rest: Vec<u8>,
+    buffer: Vec<u8>,
+    /// The part of the buffer that was read and not taken: at its end the beginning of a line.
+    rest: Range<usize>,
 }
 
-const READ_BYTES: usize = 1 << 20;
+const BUFFER_BYTES: usize = 256 << 10;
 
 impl<F: Fn(u64)> Lines<F> {
     fn new(files: &[PathBuf], progress: F) -> Self {
-        Self { files: files.iter().cloned().collect(), file: None, progress, rest: Vec::new() }
+        let files = files.iter().cloned().collect();
+        Self { files, file: None, progress, buffer: vec![0; BUFFER_BYTES], rest: 0..0 }
     }
 
     /// The next `count` lines with their ends, and how many there are: fewer at the end of the data.
     fn take(&mut self, count: usize) -> anyhow::Result<(usize, Vec<u8>)> {
         let (mut found, mut searched) = (0, 0);
         loop {
-            for end in memchr_iter(b'\n', &self.rest[searched..]) {
+            let rest = &self.buffer[self.rest.clone()];
+            for end in memchr_iter(b'\n', &rest[searched..]) {
                 found += 1;
                 if found == count {
-                    let rest = self.rest.split_off(searched + end + 1);
-                    return Ok((found, std::mem::replace(&mut self.rest, rest)));
+                    let lines = rest[..=searched + end].to_vec();
+                    self.rest.start += lines.len();
+                    return Ok((found, lines));
                 }
             }
-            searched = self.rest.len();
+            searched = rest.len();
             if !self.read_more()? {
-                found += usize::from(self.rest.last().is_some_and(|&byte| byte != b'\n'));
-                return Ok((found, std::mem::take(&mut self.rest)));
+                let lines = self.buffer[self.rest.clone()].to_vec();
+                self.rest = 0..0;
+                return Ok((found, lines));
             }
         }
     }
 
-    /// Reads on; `false` at the end of the data.
+    /// Reads on; `false` at the end of the data. What is read ends with the end of a line at the latest at the end of its
+    /// file.
     fn read_more(&mut self) -> anyhow::Result<bool> {
+        self.buffer.copy_within(self.rest.clone(), 0);
+        self.rest = 0..self.rest.len();
+        if self.rest.end == self.buffer.len() {
+            self.buffer.resize(2 * self.buffer.len(), 0);
+        }
         loop {
             let (path, file) = match &mut self.file {
                 Some(open) => open,
@@ -168,17 +181,19 @@ impl<F: Fn(u64)> Lines<F> {
                     empty.insert((path, file))
                 }
             };
-            let read = file.take(READ_BYTES as u64).read_to_end(&mut self.rest);
+            let read = file.read(&mut self.buffer[self.rest.end..]);
             let read = read.with_context(|| format!("cannot read {}", path.display()))?;
+            self.rest.end += read;
+            (self.progress)(read as u64);
             if read > 0 {
-                (self.progress)(read as u64);
                 return Ok(true);
             }
-            // The last line of a file may lack its end.
-            if self.rest.last().is_some_and(|&byte| byte != b'\n') {
-                self.rest.push(b'\n');
-            }
             self.file = None;
+            if self.buffer[self.rest.clone()].last().is_some_and(|&byte| byte != b'\n') {
+                self.buffer[self.rest.end] = b'\n';
+                self.rest.end += 1;
+                return Ok(true);
+            }
         }
     }
 }

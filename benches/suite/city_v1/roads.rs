@@ -1,6 +1,6 @@
 //! How does the traffic flow on every road, by windows of one minute and of five?
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -126,21 +126,16 @@ enum Heard {
     Part(i64, Id, Sum),
 }
 
-/// Events of a window, by vehicle.
+/// A window of a road. Of the narrow ones `vehicles` counts events, of the wide ones the minutes with events.
 #[derive(Default)]
 struct Window {
     sum: Sum,
-    /// Events of each vehicle.
     vehicles: FxHashMap<Id, i64>,
     shown: Option<Traffic>,
+    is_changed: bool,
 }
 
 impl Window {
-    fn add(&mut self, vehicle: Id, sum: Sum, diff: Diff) {
-        self.sum.add(sum, diff);
-        add_events(&mut self.vehicles, vehicle, sum.events * diff as i64);
-    }
-
     fn traffic(&self, free_flow: Speed) -> Option<Traffic> {
         let level = Level::of(self.sum.speeds, self.sum.events, free_flow);
         (self.sum.events > 0).then_some(Traffic {
@@ -152,13 +147,79 @@ impl Window {
     }
 }
 
-/// Adds events of a vehicle, and forgets one that has none left.
-fn add_events(vehicles: &mut FxHashMap<Id, i64>, vehicle: Id, events: i64) {
+/// The windows that begin at a minute.
+#[derive(Default)]
+struct Windows {
+    narrow: Window,
+    wide: Window,
+}
+
+/// A road's state: its windows minute by minute, from the first it heard of.
+#[derive(Default)]
+struct RoadState {
+    free_flow: Speed,
+    first: i64,
+    minutes: VecDeque<Windows>,
+    changed: Vec<Key>,
+}
+
+impl RoadState {
+    /// Makes room for the windows of minutes `from..=to`.
+    fn reach(&mut self, from: i64, to: i64) {
+        if self.minutes.is_empty() {
+            self.first = from;
+        }
+        for _ in from..self.first {
+            self.minutes.push_front(Windows::default());
+            self.first -= 1;
+        }
+        while self.first + self.minutes.len() as i64 <= to {
+            self.minutes.push_back(Windows::default());
+        }
+    }
+
+    fn window(&mut self, (width, minute): Key) -> &mut Window {
+        let windows = &mut self.minutes[(minute - self.first) as usize];
+        if width == 1 { &mut windows.narrow } else { &mut windows.wide }
+    }
+
+    /// The window, which changes.
+    fn change(&mut self, key: Key) -> &mut Window {
+        if !self.window(key).is_changed {
+            self.changed.push(key);
+        }
+        let window = self.window(key);
+        window.is_changed = true;
+        window
+    }
+
+    fn add(&mut self, minute: i64, vehicle: Id, sum: Sum, diff: Diff) {
+        let firsts = minute - WIDE_WINDOW_MINUTES + 1..=minute;
+        self.reach(*firsts.start(), minute);
+        let narrow = self.change((1, minute));
+        narrow.sum.add(sum, diff);
+        let (before, after) = add_events(&mut narrow.vehicles, vehicle, sum.events * diff as i64);
+        let presence = i64::from(after != 0) - i64::from(before != 0);
+        for first in firsts {
+            let wide = self.change((WIDE_WINDOW_MINUTES, first));
+            wide.sum.add(sum, diff);
+            if presence != 0 {
+                add_events(&mut wide.vehicles, vehicle, presence);
+            }
+        }
+    }
+}
+
+/// Adds events of a vehicle, and forgets one that has none left; gives how many it had and has.
+fn add_events(vehicles: &mut FxHashMap<Id, i64>, vehicle: Id, events: i64) -> (i64, i64) {
     let sum = vehicles.entry(vehicle).or_default();
+    let before = *sum;
     *sum += events;
-    if *sum == 0 {
+    let after = *sum;
+    if after == 0 {
         vehicles.remove(&vehicle);
     }
+    (before, after)
 }
 
 /// Width in minutes, and the first minute.
@@ -167,40 +228,32 @@ type Key = (i64, i64);
 /// The traffic of every road in every window, of one minute and of five: key is (road, (width, first minute)).
 ///
 /// A part changes the window of its minute and the five wide ones that hold it. An edit of the free flow shows every
-/// window of its road anew. A turn costs six windows a part.
+/// window of its road anew. A turn costs six windows a part. The state has a place for every minute between a road's first
+/// and last.
 pub(crate) fn windows<'s>(parts: Rows<'s, Part>, roads: Rows<'s, (Id, Speed)>) -> Rows<'s, ((Id, Key), Traffic)> {
-    #[derive(Default)]
-    struct Road {
-        free_flow: Speed,
-        windows: BTreeMap<Key, Window>,
-    }
     let parts = parts.map(|part| (part.road, Heard::Part(part.minute, part.vehicle, part.sum)));
     let heard = parts.concat(roads.map(|(road, free_flow)| (road, Heard::FreeFlow(free_flow))));
-    keyed(heard, "RoadWindows", |id, road: &mut Road, turn| {
-        let mut changed = BTreeSet::new();
+    keyed(heard, "RoadWindows", |id, road: &mut RoadState, turn| {
         let free_flow = road.free_flow;
         turn.for_each_change(|_, heard, diff| match heard {
             Heard::FreeFlow(Speed(speed)) => road.free_flow.0 += speed * diff as i32,
-            Heard::Part(minute, vehicle, sum) => {
-                let wide = (minute - WIDE_WINDOW_MINUTES + 1..=minute).map(|first| (WIDE_WINDOW_MINUTES, first));
-                for key in wide.chain([(1, minute)]) {
-                    road.windows.entry(key).or_default().add(vehicle, sum, diff);
-                    changed.insert(key);
-                }
-            }
+            Heard::Part(minute, vehicle, sum) => road.add(minute, vehicle, sum, diff),
         });
         if road.free_flow != free_flow {
-            changed.extend(road.windows.keys());
-        }
-        for key in changed {
-            let Some(window) = road.windows.get_mut(&key) else { continue };
-            let after = window.traffic(road.free_flow);
-            let before = std::mem::replace(&mut window.shown, after);
-            if window.sum == Sum::default() && window.vehicles.is_empty() {
-                road.windows.remove(&key);
+            for minute in road.first..road.first + road.minutes.len() as i64 {
+                [1, WIDE_WINDOW_MINUTES].map(|width| road.change((width, minute)).is_changed);
             }
+        }
+        let free_flow = road.free_flow;
+        let mut changed = std::mem::take(&mut road.changed);
+        for key in changed.drain(..) {
+            let window = road.window(key);
+            window.is_changed = false;
+            let after = window.traffic(free_flow);
+            let before = std::mem::replace(&mut window.shown, after);
             turn.replace(before.map(|row| ((*id, key), row)), after.map(|row| ((*id, key), row)));
         }
+        road.changed = changed;
         Keep::Yes
     })
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use differential_dataflow::consolidation::consolidate;
 use timely::container::CapacityContainerBuilder;
+use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Exchange;
 use timely::dataflow::operators::generic::Operator;
 use timely::dataflow::operators::vec::Map;
@@ -66,37 +67,49 @@ impl Publisher {
                 Entry::Occupied(_) => panic!("two views are called {name}: give one another name"),
             };
         }
-        let (keepers, collector) = (Arc::clone(&self.keepers), Rc::clone(&self.collector));
-        rows.consolidate_stream()
-            .inner
-            .flat_map(move |update| {
-                let keepers = Arc::clone(&keepers);
-                (0..keepers.len()).map(move |i| (keepers[i], update.clone()))
-            })
-            .unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(
-                Exchange::new(|(keeper, _): &(u64, _)| *keeper),
-                name,
-                move |capability, _| {
-                    drop(capability);
-                    let mut waiting: BTreeMap<Time, Updates<K, V>> = BTreeMap::new();
-                    move |(input, frontier), _| {
-                        input.for_each(|_, batch| {
-                            for (_, (row, time, diff)) in batch.drain(..) {
-                                waiting.entry(time).or_default().push((row, diff));
-                            }
-                        });
-                        let mut collector = collector.borrow_mut();
-                        while let Some(tick) = waiting.first_entry().filter(|tick| !frontier.less_equal(tick.key())) {
-                            let (time, changes) = tick.remove_entry();
-                            if let Some(netted) = net(changes) {
-                                collector.waiting.entry(time).or_default().insert(name, Arc::new(netted));
-                            }
+        let collector = Rc::clone(&self.collector);
+        for_keepers(rows, Arc::clone(&self.keepers)).unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(
+            Exchange::new(|(keeper, _): &(u64, _)| *keeper),
+            name,
+            move |capability, _| {
+                drop(capability);
+                let mut waiting: BTreeMap<Time, Updates<K, V>> = BTreeMap::new();
+                move |(input, frontier), _| {
+                    input.for_each(|_, batch| {
+                        let mut updates = batch.drain(..).peekable();
+                        while let Some(&(_, (_, time, _))) = updates.peek() {
+                            let of_tick = std::iter::from_fn(|| updates.next_if(|&(_, (_, next, _))| next == time));
+                            let waiting = waiting.entry(time).or_default();
+                            waiting.extend(of_tick.map(|(_, (row, _, diff))| (row, diff)));
                         }
-                        collector.completed(name, frontier.frontier().first().copied());
+                    });
+                    let mut collector = collector.borrow_mut();
+                    while let Some(tick) = waiting.first_entry().filter(|tick| !frontier.less_equal(tick.key())) {
+                        let (time, changes) = tick.remove_entry();
+                        if let Some(netted) = net(changes) {
+                            collector.waiting.entry(time).or_default().insert(name, Arc::new(netted));
+                        }
                     }
-                },
-            );
+                    collector.completed(name, frontier.frontier().first().copied());
+                }
+            },
+        );
     }
+}
+
+/// Each change beside the worker it goes to: once for every keeper. Where several processes have to be told, what cancels
+/// out stays here.
+fn for_keepers<'s, K: Key, V: Row>(
+    rows: Rows<'s, (K, V)>,
+    keepers: Arc<[u64]>,
+) -> StreamVec<'s, Time, (u64, ((K, V), Time, Diff))> {
+    if let [keeper] = *keepers {
+        return rows.inner.map(move |update| (keeper, update));
+    }
+    rows.consolidate_stream().inner.flat_map(move |update| {
+        let keepers = Arc::clone(&keepers);
+        (0..keepers.len()).map(move |i| (keepers[i], update.clone()))
+    })
 }
 
 impl Collector {
@@ -125,8 +138,18 @@ pub(crate) type Updates<K, V> = Vec<((K, V), Diff)>;
 
 /// The net changes of a tick: ascending by key, what goes before what comes; `None` where nothing changed.
 pub(crate) fn net<K: Key, V: Row>(mut changes: Updates<K, V>) -> Option<Netted<K, V>> {
-    consolidate(&mut changes);
-    let mut changes: Vec<_> = changes.into_iter().map(|((key, row), diff)| (key, row, diff)).collect();
-    changes.sort_by(|(a, _, d), (b, _, e)| (a, d).cmp(&(b, e)));
-    (!changes.is_empty()).then_some(Netted(changes))
+    changes.sort_unstable_by(|((a, _), _), ((b, _), _)| a.cmp(b));
+    let mut netted: Vec<(K, V, Diff)> = Vec::with_capacity(changes.len());
+    let mut of_key = Vec::new();
+    let mut changes = changes.into_iter().peekable();
+    while let Some(((key, row), diff)) = changes.next() {
+        of_key.push((row, diff));
+        while let Some(((_, row), diff)) = changes.next_if(|((next, _), _)| *next == key) {
+            of_key.push((row, diff));
+        }
+        consolidate(&mut of_key);
+        of_key.sort_by_key(|&(_, diff)| diff);
+        netted.extend(of_key.drain(..).map(|(row, diff)| (key.clone(), row, diff)));
+    }
+    (!netted.is_empty()).then_some(Netted(netted))
 }

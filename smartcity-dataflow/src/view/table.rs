@@ -174,10 +174,12 @@ pub(crate) trait Apply: TableChanges {
 impl<K: Key, V: Row> Apply for Netted<K, V> {
     fn apply(&self, before: Option<&Arc<dyn Table>>) -> Arc<dyn Table> {
         let mut rows = before.map(rows_of::<K, V>).unwrap_or_default();
-        for (key, row, diff) in &self.0 {
+        let mut changes = self.0.iter().peekable();
+        while let Some((key, row, diff)) = changes.next() {
             if *diff > 0 {
                 rows.insert(key.clone(), row.clone());
-            } else if rows.get(key) == Some(row) {
+            } else if changes.peek().is_none_or(|(next, _, _)| next != key) && rows.get(key) == Some(row) {
+                // Otherwise the row that comes takes the place of the one that goes.
                 rows.remove(key);
             }
         }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands::Bench;
+
 /// A city's live picture as incrementally maintained views.
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100)]
@@ -29,6 +31,9 @@ pub(crate) enum Command {
     /// Make and check city directories.
     #[command(subcommand)]
     City(City),
+    /// Measure: each benchmark prints a table and, with --out, writes its figures as JSON.
+    #[command(subcommand)]
+    Bench(Bench),
     /// Print the settings in effect and where each comes from.
     Config(Config),
     /// Print the version.

@@ -95,7 +95,8 @@ impl Table {
         let mut line = |cells: &mut dyn Iterator<Item = &str>| {
             for (column, cell) in cells.enumerate() {
                 let width = widths[column];
-                let _ = if is_number(column) { write!(text, "  {cell:>width$}") } else { write!(text, "  {cell:<width$}") };
+                let _ =
+                    if is_number(column) { write!(text, "  {cell:>width$}") } else { write!(text, "  {cell:<width$}") };
             }
             text.truncate(text.trim_end().len());
             text.push('\n');
@@ -115,7 +116,13 @@ fn cell(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Number(number) if number.is_f64() => {
             let number = number.as_f64().unwrap_or_default();
-            let decimals = if number.abs() >= 100.0 { 0 } else if number.abs() >= 10.0 { 1 } else { 2 };
+            let decimals = if number.abs() >= 100.0 {
+                0
+            } else if number.abs() >= 10.0 {
+                1
+            } else {
+                2
+            };
             format!("{number:.decimals$}")
         }
         other => other.to_string(),

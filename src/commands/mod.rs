@@ -1,10 +1,14 @@
 //! What each command does.
 
+#[path = "../../benches/suite/mod.rs"]
+mod bench;
 mod city;
 mod engine;
 mod simulate;
 
 use std::io::{ErrorKind, Write};
+
+pub(crate) use bench::Bench;
 
 use crate::cli::Command;
 use crate::settings;
@@ -17,6 +21,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Replay(replay) => engine::replay(&replay),
         Command::Simulate(simulate) => simulate::simulate(&simulate),
         Command::City(city) => city::run(city),
+        Command::Bench(bench) => bench::run(bench),
         Command::Config(config) => write(&settings::describe(&settings::layers_of(&config.common)?)?),
         Command::Version => write(concat!("smartcity ", env!("CARGO_PKG_VERSION"))),
     }

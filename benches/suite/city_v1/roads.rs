@@ -241,7 +241,8 @@ pub(crate) fn windows<'s>(parts: Rows<'s, Part>, roads: Rows<'s, (Id, Speed)>) -
         });
         if road.free_flow != free_flow {
             for minute in road.first..road.first + road.minutes.len() as i64 {
-                [1, WIDE_WINDOW_MINUTES].map(|width| road.change((width, minute)).is_changed);
+                road.change((1, minute));
+                road.change((WIDE_WINDOW_MINUTES, minute));
             }
         }
         let free_flow = road.free_flow;

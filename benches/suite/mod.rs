@@ -1,0 +1,54 @@
+//! The long benchmarks, `smartcity bench NAME`: each prints a table and, with `--out`, writes its results as JSON.
+//!
+//! Criterion's short ones are beside this folder. Figures are processor seconds of the whole process and ratios within one
+//! run: machines differ, and shared ones differ from minute to minute.
+
+mod city_v1;
+mod generate;
+mod report;
+mod usage;
+
+use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// A benchmark.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// Write the data of city-v1: vehicles on roads, some events late, some twice.
+    Generate(generate::Options),
+    /// Five views of a city's vehicles: the cost of an event in full-speed replays and in small steps.
+    CityV1(city_v1::Options),
+}
+
+/// What every benchmark takes.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Common {
+    /// Folder to write {bench}.json to.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// Runs a benchmark to its end.
+pub(crate) fn run(bench: Bench) -> anyhow::Result<()> {
+    match bench {
+        Bench::Generate(options) => generate::run(&options),
+        Bench::CityV1(options) => city_v1::run(&options),
+    }
+}
+
+/// Writes to standard output; a reader that has seen enough is no error.
+fn print(text: &str) -> anyhow::Result<()> {
+    match write!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        outcome => Ok(outcome?),
+    }
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn progress(length: u64, template: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(length).with_style(style)
+}

@@ -30,6 +30,48 @@ const WAITING_ORDERS: usize = 64;
 const NAP: Duration = Duration::from_millis(200);
 
 /// What the workers of a [`Crew`] run.
+///
+/// ```
+/// use differential_dataflow::input::InputSession;
+/// use smartcity_dataflow::operators::count;
+/// use smartcity_dataflow::view::{Publisher, View, Views};
+/// use smartcity_dataflow::{Diff, Time};
+/// use smartcity_io::driver::{Crew, Dataflow};
+/// use timely::worker::Worker;
+///
+/// /// How often was each stop asked for?
+/// const ASKED: View<u32, u64> = View::new("asked");
+///
+/// struct Stops;
+///
+/// impl Dataflow for Stops {
+///     type Rows = Vec<u32>;
+///     type Inputs = InputSession<Time, u32, Diff>;
+///
+///     fn build(&self, worker: &mut Worker, publisher: &Publisher) -> Self::Inputs {
+///         let mut stops = InputSession::new();
+///         worker.dataflow(|scope| publisher.publish(&ASKED, count(stops.to_collection(scope), "Asked")));
+///         stops
+///     }
+///
+///     fn feed(&self, stops: &mut Self::Inputs, tick: Time, asked: Vec<u32>) {
+///         asked.into_iter().for_each(|stop| stops.update_at(stop, tick, 1));
+///     }
+///
+///     fn complete(&self, stops: &mut Self::Inputs, tick: Time) {
+///         stops.advance_to(tick + 1);
+///         stops.flush();
+///     }
+/// }
+///
+/// let mut crew = Crew::start(timely::Config::process(2), Stops, Views::new(1, || 0))?;
+/// crew.deal(1, vec![7, 9]);
+/// crew.deal(1, vec![7]);
+/// crew.complete(1);
+/// assert_eq!(crew.wait_through(1).row(&ASKED, &7), Some(2));
+/// crew.shutdown();
+/// # Ok::<_, smartcity_io::driver::EngineError>(())
+/// ```
 pub trait Dataflow: Send + Sync + 'static {
     /// Rows of a tick on their way to one worker: whatever [`feed`](Self::feed) makes rows of.
     type Rows: Send + 'static;

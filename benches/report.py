@@ -229,10 +229,12 @@ def provenance(runs):
         machine = run["machine"]
         settings = ", ".join(f"{name} {shown(value, name)}" for name, value in (run.get("settings") or {}).items())
         when = run["when"].replace("T", " ").rstrip("Z")
-        lines.append(
-            f"- {when} UTC, commit `{run.get('commit', 'unknown')}`, {machine['cpu']}, {machine.get('cores', '?')} cores,"
-            f" {machine.get('memory_mib', 0) / 1024:.1f} GiB, {machine.get('os', '?')}" + (f"; {settings}" if settings else "")
-        )
+        memory = machine.get("memory_mib")
+        facts = [f"{when} UTC", f"commit `{run.get('commit', 'unknown')}`", machine["cpu"]]
+        facts += [f"{machine['cores']} cores"] if machine.get("cores") else []
+        facts += [f"{memory / 1024:.1f} GiB"] if memory else []
+        facts += [machine["os"]] if machine.get("os") else []
+        lines.append("- " + ", ".join(facts) + (f"; {settings}" if settings else ""))
     return "\n".join(lines)
 
 

@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -261,6 +262,8 @@ def main():
     given = arguments()
     (given.cache / "peers").mkdir(parents=True, exist_ok=True)
     measure.adopt_orphans()
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))  # ends the peer too, and removes what was written
 
     @contextmanager
     def lock():

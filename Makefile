@@ -6,7 +6,7 @@ CARGO ?= cargo
 LOCKED := $(if $(CI),--locked)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt fmt-check lint doc layers deny fuzz
+.PHONY: help demo test check fmt fmt-check lint doc layers deny fuzz bench-peers
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -46,3 +46,13 @@ fuzz: ## throw random bytes at every decoder for SMARTCITY_FUZZ_SECONDS (60)
 		|| { echo "no test in decode::fuzz: nothing would be checked" >&2; exit 1; }
 	SMARTCITY_FUZZ_SECONDS=$${SMARTCITY_FUZZ_SECONDS:-60} \
 		$(CARGO) test $(LOCKED) --workspace --lib decode::fuzz:: -- --nocapture
+
+# Where measurements look for city-v1, and where they leave their results.
+CITY_V1 ?= $(or $(SMARTCITY_CACHE),$(HOME)/.cache/smartcity)/city-v1
+RESULTS ?= target/bench
+
+$(CITY_V1)/gps:
+	$(CARGO) run $(LOCKED) --release -- bench generate $(CITY_V1)
+
+bench-peers: $(CITY_V1)/gps ## measure the peers on city-v1 (CITY_V1: its folder, RESULTS: where to)
+	python3 benches/peers/run.py $(CITY_V1) --out $(RESULTS)/peers.json $(PEERS)

@@ -23,7 +23,7 @@ use tally::Tally;
 use timely::logging::TimelyEventBuilder;
 use timely::worker::Worker;
 
-/// Figures that others read are at most about this old; a worker at rest looks up twice in this time, and then they are final.
+/// Figures are put where others read them this often; those of a worker that comes to rest, when it next looks up.
 const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 
 /// Name of the log of turns and messages.
@@ -92,7 +92,8 @@ pub struct OperatorMeter(Arc<Mutex<Vec<Slot>>>);
 type Slot = Arc<Mutex<Vec<OperatorFigures>>>;
 
 impl OperatorMeter {
-    /// The figures of all workers together, by name; none where nothing was measured. About 0.1 s old.
+    /// The figures of all workers together, by name; none where nothing was measured. They may be 0.3 s old, and are
+    /// exact once the workers have ended.
     pub fn figures(&self) -> Vec<OperatorFigures> {
         let mut figures: BTreeMap<Arc<str>, OperatorFigures> = BTreeMap::new();
         for slot in &*lock(&self.0) {

@@ -6,7 +6,7 @@ CARGO ?= cargo
 LOCKED := $(if $(CI),--locked)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt fmt-check lint doc layers deny fuzz bench-peers
+.PHONY: help demo test check fmt fmt-check lint doc layers deny fuzz profile bench bench-peers
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -46,6 +46,9 @@ fuzz: ## throw random bytes at every decoder for SMARTCITY_FUZZ_SECONDS (60)
 		|| { echo "no test in decode::fuzz: nothing would be checked" >&2; exit 1; }
 	SMARTCITY_FUZZ_SECONDS=$${SMARTCITY_FUZZ_SECONDS:-60} \
 		$(CARGO) test $(LOCKED) --workspace --lib decode::fuzz:: -- --nocapture
+
+profile: ## say where the time of a replay goes: by operator and, where perf works, by function
+	.ci/profile
 
 # Where measurements look for city-v1, and where they leave their results.
 CITY_V1 ?= $(or $(SMARTCITY_CACHE),$(HOME)/.cache/smartcity)/city-v1

@@ -50,12 +50,22 @@ fuzz: ## throw random bytes at every decoder for SMARTCITY_FUZZ_SECONDS (60)
 profile: ## say where the time of a replay goes: by operator and, where perf works, by function
 	.ci/profile
 
-# Where measurements look for city-v1, and where they leave their results.
+# Where measurements look for the events of city-v1, and where they leave their results.
 CITY_V1 ?= $(or $(SMARTCITY_CACHE),$(HOME)/.cache/smartcity)/city-v1
-RESULTS ?= target/bench
+RESULTS ?= $(or $(CARGO_TARGET_DIR),target)/bench
+BENCH := $(or $(CARGO_TARGET_DIR),target)/release/smartcity bench
 
-$(CITY_V1)/gps:
-	$(CARGO) run $(LOCKED) --release -- bench generate $(CITY_V1)
+.PHONY: release
+release:
+	$(CARGO) build $(LOCKED) --release --bin smartcity
 
-bench-peers: $(CITY_V1)/gps ## measure the peers on city-v1 (CITY_V1: its folder, RESULTS: where to)
+$(CITY_V1)/gps: | release
+	$(BENCH) generate $(CITY_V1)
+
+bench: release $(CITY_V1)/gps ## run the long benchmarks, then make docs/performance.md of their results (RESULTS: where they are)
+	python3 benches/peers/run.py $(CITY_V1) --only smartcity --repeat 3 --out $(RESULTS)/peers.json
+	python3 benches/report.py $(RESULTS) docs/performance.md
+
+bench-peers: release $(CITY_V1)/gps ## run city-v1 on smartcity and on each peer that can be installed (PEERS="--only dbsp": on some)
 	python3 benches/peers/run.py $(CITY_V1) --out $(RESULTS)/peers.json $(PEERS)
+	python3 benches/report.py $(RESULTS) docs/performance.md

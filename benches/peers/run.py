@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""run.py DATA [--out FILE]: city-v1 on each peer, on the same files, one after the other; one JSON of results.
+"""run.py DATA [--out FILE]: city-v1 on smartcity and each peer, on the same files, one after the other; one JSON of results.
 
 DATA is a folder with gps/*.ndjson and roads.csv. Each peer has an environment of its own in the cache ($SMARTCITY_CACHE,
 else ~/.cache/smartcity). A peer that cannot be installed or run is skipped by name, with the reason. Slow peers get the
@@ -25,6 +25,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+ENGINE = Path(os.environ.get("CARGO_TARGET_DIR") or HERE.parents[1] / "target") / "release" / "smartcity"
 sys.path.insert(0, str(HERE.parent))
 import check
 import measure
@@ -58,6 +59,8 @@ class Peer:
 ORACLE = Peer("DuckDB, one batch", "duckdb", "batch", form="direct")
 PEERS = [
     ORACLE,
+    Peer("the floor: hash maps, one thread", "smartcity", "floor", 1, form="floor"),
+    *(Peer("smartcity", "smartcity", "incremental", workers, step) for step in (100_000, 10_000, 1_000) for workers in (1, 2)),
     Peer("DuckDB, one batch, shared reduction", "duckdb", "batch", form="shared"),
     Peer("Polars, one batch, shared reduction", "polars", "batch"),
     *(Peer("dbsp", "dbsp", "incremental", workers, step) for step in (100_000, 10_000, 1_000) for workers in (1, 2)),
@@ -128,11 +131,20 @@ def program(peer, cache, lock):
         raise Skipped("no java")
     if peer.key == "dbsp":
         return [dbsp_binary(cache, lock)]
+    if peer.key == "smartcity":
+        if not ENGINE.exists():
+            raise Skipped(f"{ENGINE} is not there: cargo build --release")
+        return [ENGINE, "bench", "city-v1"]
     return [environment(peer.key, cache), HERE / f"{peer.key}_city.py"]
 
 
-def options(peer, rows):
-    words = ["--workers", peer.workers]
+def options(peer, data, rows, out):
+    """What follows a peer's first words."""
+    if peer.key == "smartcity":
+        if peer.form == "floor":
+            return ["--once", 0, data]
+        return ["--once", peer.workers, "--rows-per-step", peer.step, "--tables", out, data]
+    words = [data, out, "--workers", peer.workers]
     if peer.key == "dbsp":
         return words + ["--step", peer.step]
     return words + ["--rows", rows] + (["--form", peer.form] if peer.form else [])
@@ -175,7 +187,7 @@ def link(source, to):
 
 
 def run_peer(peer, first, data, rows, out, given, lock):
-    words = [str(word) for word in [*first, data, out, *options(peer, rows)]]
+    words = [str(word) for word in [*first, *options(peer, data, rows, out)]]
     errors = given.cache / "peers" / f"{peer.key}-last.log"
     runs = []
     for _ in range(given.repeat):
@@ -309,7 +321,7 @@ def main():
                 answers = "the oracle"
                 oracles[data] = work / f"oracle-{rows}"
                 shutil.move(out, oracles[data])
-            elif data in oracles:
+            elif data in oracles and peer.kind != "floor":
                 try:
                     answers = check.verdict(check.compare(out, oracles[data]))
                 except check.Unreadable as error:

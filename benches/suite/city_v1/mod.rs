@@ -79,7 +79,8 @@ struct Run {
     wall_s: f64,
     cpu_s: f64,
     peak_mib: f64,
-    step_ms: Option<(f64, f64)>,
+    step_p50_ms: Option<f64>,
+    step_p99_ms: Option<f64>,
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
@@ -122,7 +123,6 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 impl Run {
     fn cells(&self) -> Vec<Value> {
         let is_floor = self.workers == 0;
-        let (p50, p99) = self.step_ms.unzip();
         let name = match self.remembered_s {
             _ if is_floor => "the floor: hash maps, one thread".to_owned(),
             seconds if seconds * 1_000 == REMEMBERED_MS => "smartcity".to_owned(),
@@ -138,8 +138,8 @@ impl Run {
             json!(self.cpu_s),
             json!(self.cpu_s / self.events as f64 * 1e6),
             json!(self.peak_mib.round()),
-            json!(p50),
-            json!(p99),
+            json!(self.step_p50_ms),
+            json!(self.step_p99_ms),
             json!("not checked"),
         ]
     }
@@ -189,7 +189,7 @@ fn once(options: &Options, workers: usize) -> anyhow::Result<()> {
         let outcome = replay(&data, pace, |bytes| bar.inc(bytes))?;
         (run.events, run.refused) = (outcome.events, outcome.refused);
         let at = |share: f64| outcome.step_ms.get(((outcome.step_ms.len() - 1) as f64 * share) as usize).copied();
-        run.step_ms = at(0.5).zip(at(0.99));
+        (run.step_p50_ms, run.step_p99_ms) = (at(0.5), at(0.99));
         run.finish(began);
         if let Some(folder) = &options.tables {
             tables::write(folder, &outcome.views)?;

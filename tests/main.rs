@@ -4,6 +4,7 @@ mod dirt;
 mod edits;
 mod examples;
 mod invariance;
+mod linear_road;
 mod producer;
 mod program;
 mod shared;

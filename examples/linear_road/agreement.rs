@@ -23,7 +23,14 @@ pub(crate) struct Agreement {
     pub(crate) differences: Vec<((Time, Answer), isize)>,
 }
 
-/// What dataflow and oracle say to `seconds` of tuples, given the tolls of earlier days.
+impl Agreement {
+    /// Whether every answer is the same.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.differences.is_empty()
+    }
+}
+
+/// What dataflow and oracle say to `seconds` of tuples, given the tolls of earlier days in ascending order.
 pub(crate) fn compare(
     seconds: impl Iterator<Item = (u32, Vec<Tuple>)>,
     weeks: &[Week],
@@ -36,7 +43,7 @@ pub(crate) fn compare(
         crew.deal(1, Load::Weeks(weeks.to_vec()));
     }
     crew.complete(1);
-    let mut oracle = Oracle::new(weeks.iter().copied());
+    let mut oracle = Oracle::new(weeks);
     let mut agreement = Agreement::default();
     let mut last = 1;
     for (second, tuples) in seconds {

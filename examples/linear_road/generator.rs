@@ -132,11 +132,6 @@ impl Generator {
         Self { traffic, blocked, roads, second: traffic.begin, turns, crashes, queries: 0 }
     }
 
-    /// The second whose tuples come next.
-    pub(crate) fn second(&self) -> u32 {
-        self.second
-    }
-
     /// Adds the tuples of the next second to `tuples`.
     pub(crate) fn next_second(&mut self, tuples: &mut Vec<Tuple>) {
         let (traffic, second) = (self.traffic, self.second);

@@ -1,106 +1,78 @@
-//! wip
+//! Runs Linear Road: compares with an oracle, then measures how fast it goes and how soon it answers.
+//!
+//! ```sh
+//! cargo run --release --example linear_road
+//! cargo run --release --example linear_road -- --find --workers 1,2
+//! cargo run --release --example linear_road -- --help
+//! ```
+
 #[path = "mod.rs"]
 mod linear_road;
-use linear_road::generator::*;
-use linear_road::tuple::*;
-fn main() {
-    let n: Vec<u32> = std::env::args().skip(2).map(|a| a.parse().unwrap()).collect();
-    match std::env::args().nth(1).unwrap().as_str() {
-        "agree" => return try_agree(n[0], n[1], n[2], n[3] as usize),
-        "fast" => return try_fast(n[0], n[1], n[2], n[3], n[4] as usize),
-        _ => {}
-    }
-    let halves: u32 = n[0];
-    for begin in [0, 3600, 9600, 10740] {
-        let t = std::time::Instant::now();
-        let mut g = Generator::new(Traffic { seed: 1, halves, begin });
-        let made = t.elapsed();
-        let t = std::time::Instant::now();
-        let mut tuples = Vec::new();
-        let (mut n, mut last) = (0, 0);
-        let (mut cross, mut q) = (0, 0);
-        let mut segs = std::collections::HashMap::<Segment, u32>::new();
-        let end = if begin == 0 { 10800 } else { (begin + 120).min(10800) };
-        let (mut sp, mut lanes) = (0u64, [0; 5]);
-        while g.second() < end {
-            tuples.clear();
-            g.next_second(&mut tuples);
-            n += tuples.len();
-            last = tuples.len();
-            if begin == 9600 || begin == 10740 {
-                for t in &tuples {
-                    match t {
-                        Tuple::Report { fix, .. } => {
-                            sp += fix.speed as u64;
-                            lanes[fix.lane() as usize] += 1;
-                            *segs.entry(fix.segment()).or_default() += 1;
-                        }
-                        _ => q += 1,
-                    }
-                }
-            }
-        }
-        let e = t.elapsed();
-        println!(
-            "begin {begin}: made in {made:?}; {n} tuples in {e:?}, {:.0} ns each; last second {last}; queries {q}, lanes {lanes:?} mean speed {}",
-            e.as_nanos() as f64 / n as f64,
-            sp / (n as u64)
-        );
-        cross += 1;
-        let _ = cross;
-        if !segs.is_empty() {
-            let mut v: Vec<_> = segs.values().copied().collect();
-            v.sort();
-            println!(
-                "segs {} min {} p25 {} median {} max {}",
-                v.len(),
-                v[0],
-                v[v.len() / 4],
-                v[v.len() / 2],
-                v[v.len() - 1]
-            );
-        }
-    }
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+use linear_road::Options;
+
+/// Linear Road (VLDB 2004): tolls, accidents, balances and past days on L expressways.
+#[derive(Debug, Parser)]
+struct Cli {
+    /// Expressways, in steps of 0.5; with --find the first that is tried.
+    #[arg(short = 'L', long, value_name = "L", default_value_t = 100.0)]
+    expressways: f64,
+    /// Worker threads; several numbers, one run each.
+    #[arg(short, long, value_delimiter = ',', default_values_t = [2])]
+    workers: Vec<usize>,
+    /// Look for the largest L that meets every deadline at p99.99.
+    #[arg(long)]
+    find: bool,
+    /// Minutes that run as fast as they can before the real time.
+    #[arg(long, value_name = "MINUTES", default_value_t = 6)]
+    warm_up: u32,
+    /// Minutes in real time, the last of the three hours.
+    #[arg(long, value_name = "MINUTES", default_value_t = 1)]
+    real_time: u32,
+    /// Minutes of one expressway, the last of the three hours, that are compared with the oracle; 180 for all, 0 for none.
+    #[arg(long, value_name = "MINUTES", default_value_t = 30)]
+    check: u32,
+    /// Compare the tuples of this file with the oracle instead: 15 integers a line, ascending by time.
+    #[arg(long, value_name = "FILE")]
+    tuples: Option<PathBuf>,
+    /// Write the tuples of the last --check minutes of -L expressways to this file, and end.
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+    /// Seed of the traffic.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
 }
-#[allow(unused)]
-pub(crate) fn try_agree(halves: u32, from: u32, to: u32, workers: usize) {
-    let traffic = Traffic { seed: 7, halves, begin: from };
-    let mut g = Generator::new(traffic);
-    let weeks: Vec<_> = linear_road::history::weeks(7, 20_000, 1).collect();
-    let t = std::time::Instant::now();
-    let seconds = (from..to).map(|s| {
-        let mut v = Vec::new();
-        g.next_second(&mut v);
-        (s, v)
-    });
-    let a = linear_road::agreement::compare(seconds, &weeks, workers).unwrap();
-    println!(
-        "{} tuples, {:?}, in debt {}, differences {} {:?} in {:?}",
-        a.tuples,
-        a.answers,
-        a.in_debt,
-        a.differences.len(),
-        &a.differences[..a.differences.len().min(5)],
-        t.elapsed()
-    );
-}
-#[allow(unused)]
-pub(crate) fn try_fast(halves: u32, from: u32, fast: u32, to: u32, workers: usize) {
-    let mut run = linear_road::run::Run::start(Traffic { seed: 7, halves, begin: from }, workers).unwrap();
-    run.fast(from + 31, |_| {}).unwrap();
-    let c = run.fast(fast, |_| {}).unwrap();
-    println!(
-        "L {} workers {workers}: {c:?}: {:.0}/s {:.2} cpu-s/M",
-        halves as f64 / 2.0,
-        c.tuples as f64 / c.took.as_secs_f64(),
-        c.cpu.unwrap().as_secs_f64() * 1e6 / c.tuples as f64
-    );
-    if to > fast {
-        let (c, r) = run.real_time(to, |_| {}).unwrap();
-        println!("{c:?}");
-        for r in r.by_kind() {
-            println!("{r:?}");
-        }
+
+fn main() -> anyhow::Result<ExitCode> {
+    let cli = Cli::parse();
+    let options = Options {
+        seed: cli.seed,
+        halves: (cli.expressways * 2.0).round() as u32,
+        workers: cli.workers,
+        warm_up: cli.warm_up,
+        real_time: cli.real_time,
+        find: cli.find,
+        check: cli.check,
+        tuples: cli.tuples,
+    };
+    if let Some(file) = cli.write {
+        linear_road::write(&options, cli.check, &file)?;
+        return Ok(ExitCode::SUCCESS);
     }
-    run.stop();
+    let bar = ProgressBar::new(1).with_style(ProgressStyle::with_template("{msg} {wide_bar} {percent}% {elapsed}")?);
+    let figures = linear_road::run(&options, &mut |what, done, all| {
+        if bar.message() != what {
+            bar.set_message(what.to_owned());
+        }
+        bar.set_length(all);
+        bar.set_position(done);
+    })?;
+    bar.finish_and_clear();
+    print!("{figures}");
+    Ok(if figures.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

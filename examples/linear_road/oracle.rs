@@ -13,7 +13,7 @@ type Place = (u16, u8, u8, u32);
 
 /// All that has been reported so far.
 #[derive(Debug, Default)]
-pub(crate) struct Oracle {
+pub(crate) struct Oracle<'a> {
     /// Reports by vehicle: second and fix, in order.
     reports: HashMap<u32, Vec<(u32, Fix)>>,
     /// Speeds by segment and minute, by vehicle.
@@ -27,7 +27,7 @@ pub(crate) struct Oracle {
     /// The toll that each vehicle was told for the segment it is in.
     told: HashMap<u32, u32>,
     /// Tolls of earlier days.
-    history: HashMap<(u32, u16, u8), u8>,
+    weeks: &'a [Week],
     remembered: HashMap<(Segment, u32), Figures>,
 }
 
@@ -38,13 +38,10 @@ struct Figures {
     vehicles: u64,
 }
 
-impl Oracle {
-    /// An oracle that knows the tolls of earlier days.
-    pub(crate) fn new(weeks: impl Iterator<Item = Week>) -> Self {
-        let days = weeks.flat_map(|week| {
-            (0..).zip(week.tolls).map(move |(day, toll)| ((week.vid, week.xway, week.week * 7 + day), toll))
-        });
-        Self { history: days.collect(), ..Self::default() }
+impl<'a> Oracle<'a> {
+    /// An oracle that knows the tolls of earlier days, in ascending order.
+    pub(crate) fn new(weeks: &'a [Week]) -> Self {
+        Self { weeks, ..Self::default() }
     }
 
     /// The answers to the tuples of a second, each after the last.
@@ -70,7 +67,9 @@ impl Oracle {
                     answers.push(Answer::Balance { qid, balance });
                 }
                 Tuple::Expenditure { vid, qid, xway, day } => {
-                    let toll = self.history.get(&(vid, xway, day)).copied().unwrap_or(0);
+                    let week =
+                        self.weeks.binary_search_by_key(&(vid, xway, day / 7), |row| (row.vid, row.xway, row.week));
+                    let toll = week.map_or(0, |row| self.weeks[row].tolls[usize::from(day % 7)]);
                     answers.push(Answer::Expenditure { qid, toll });
                 }
             }

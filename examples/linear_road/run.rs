@@ -20,6 +20,9 @@ const MADE_AHEAD: usize = 4;
 /// Seconds on their way through the dataflow when it runs as fast as it can.
 const ON_THEIR_WAY: Time = 4;
 
+/// A run in real time that is so far behind is given up.
+const FAR_BEHIND: Duration = Duration::from_secs(12);
+
 /// Tuples that travel to a worker together.
 const LOAD: usize = 16_384;
 
@@ -84,34 +87,48 @@ impl Run {
 
     /// Runs to `end` as fast as it can; `shown` hears of every second.
     pub(crate) fn fast(&mut self, end: u32, shown: impl FnMut(u32)) -> anyhow::Result<Cost> {
-        self.seconds(end, |_| {}, shown)
+        Ok(self.seconds(end, |_| true, shown)?.0)
     }
 
-    /// Runs to `end` second by second as they pass; gives also how long the answers took from when their second began.
-    pub(crate) fn real_time(&mut self, end: u32, shown: impl FnMut(u32)) -> anyhow::Result<(Cost, Responses)> {
+    /// Runs to `end` second by second as they pass; gives also how long the answers took from when their second began, and
+    /// whether the run was given up because it was far behind.
+    pub(crate) fn real_time(&mut self, end: u32, shown: impl FnMut(u32)) -> anyhow::Result<(Cost, Responses, bool)> {
         self.noted().clear();
         let (start, first) = (Instant::now() + Duration::from_secs(1), self.next);
         let due = move |second: u32| start + Duration::from_secs((second - first).into());
-        let cost =
-            self.seconds(end, |second| thread::sleep(due(second).saturating_duration_since(Instant::now())), shown)?;
+        let wait = |second| {
+            let now = Instant::now();
+            thread::sleep(due(second).saturating_duration_since(now));
+            now < due(second) + FAR_BEHIND
+        };
+        let (cost, given_up) = self.seconds(end, wait, shown)?;
         let mut responses = Responses::default();
         for (tick, came, answers) in self.noted().drain(..) {
             for (kind, answers) in answers.into_iter().enumerate().filter(|(_, answers)| *answers > 0) {
                 responses.add(kind, came.saturating_duration_since(due(second_of(tick))), answers);
             }
         }
-        Ok((cost, responses))
+        Ok((cost, responses, given_up))
     }
 
-    fn seconds(&mut self, end: u32, wait: impl Fn(u32), mut shown: impl FnMut(u32)) -> anyhow::Result<Cost> {
+    /// Runs to `end`, or until `wait` says that it is to be given up.
+
+    /// Runs to `end`, or until `wait` says that it is to be given up.
+    fn seconds(
+        &mut self,
+        end: u32,
+        wait: impl Fn(u32) -> bool,
+        mut shown: impl FnMut(u32),
+    ) -> anyhow::Result<(Cost, bool)> {
         let (began, mut tuples, mut made_with) = (Instant::now(), 0, [None; 2]);
         let used = usage::of_process();
-        while self.next < end {
+        let mut given_up = false;
+        while self.next < end && !given_up {
             let made = self.seconds.recv()?;
             made_with = [made_with[0].or(made.cpu), made.cpu];
             tuples += made.tuples.len() as u64;
             let tick = tick_of(self.next);
-            wait(self.next);
+            given_up = !wait(self.next);
             for load in made.tuples.chunks(LOAD) {
                 self.crew.deal(tick, Load::Tuples(load.to_vec()));
             }
@@ -122,12 +139,12 @@ impl Run {
             shown(self.next);
             self.next += 1;
         }
-        self.crew.wait_through(tick_of(end) - 1);
+        self.crew.wait_through(tick_of(self.next) - 1);
         let cpu = || {
             let made = made_with[1]?.saturating_sub(made_with[0]?);
             Some(usage::of_process()?.saturating_sub(used?).saturating_sub(made))
         };
-        Ok(Cost { tuples, took: began.elapsed(), cpu: cpu(), memory: usage::memory() })
+        Ok((Cost { tuples, took: began.elapsed(), cpu: cpu(), memory: usage::memory() }, given_up))
     }
 
     fn noted(&self) -> MutexGuard<'_, Vec<(Time, Instant, [u64; KINDS.len()])>> {

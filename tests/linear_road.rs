@@ -242,15 +242,19 @@ fn a_toll_is_charged_at_the_next_crossing_and_not_at_the_exit() {
 #[test]
 fn a_new_trip_is_not_charged_for_the_old_one_and_keeps_its_debts() {
     let around = crowd(30, 3, 60, 20);
+    let not_yet_new = [car(61, 8, 3, 0, 0, 30), car(121, 8, 9, 0, 0, 30), ask(122, 8, 2)];
     let first = [car(61, 7, 3, 0, 0, 30), car(91, 7, 4, 0, 1, 30), car(121, 7, 3, 0, 1, 30)];
     let second = [car(182, 7, 9, 0, 0, 30), ask(182, 7, 0), car(212, 7, 10, 0, 1, 30), ask(213, 7, 1)];
     check(
-        &[&around[..], &first[..], &second[..]].concat(),
+        &[&around[..], &first[..], &second[..], &not_yet_new[..]].concat(),
         expect![[r#"
             61 +1 Toll { vid: 7, lav: 20, toll: 200 }
+            61 +1 Toll { vid: 8, lav: 20, toll: 200 }
             91 +1 Toll { vid: 7, lav: 0, toll: 0 }
             121 +1 Toll { vid: 7, lav: 25, toll: 0 }
-            182 +1 Toll { vid: 7, lav: 0, toll: 0 }
+            121 +1 Toll { vid: 8, lav: 0, toll: 0 }
+            122 +1 Balance { qid: 2, balance: 200 }
+            182 +1 Toll { vid: 7, lav: 30, toll: 0 }
             182 +1 Balance { qid: 0, balance: 200 }
             212 +1 Toll { vid: 7, lav: 0, toll: 0 }
             213 +1 Balance { qid: 1, balance: 200 }
@@ -263,13 +267,12 @@ fn an_accident_is_four_reports_of_two_vehicles_and_is_told_from_the_next_minute(
     let entrants = (60..=480).step_by(60).map(|second| car(second + 10, second, 5, 0, 0, 30));
     let moves_on = car(330, 1, 9, 900, 1, 10);
     check(
-        &[crash(9, 0, 300), vec![moves_on], entrants.collect()].concat(),
+        &[crash(9, 30, 300), vec![moves_on], entrants.collect()].concat(),
         expect![[r#"
-            0 +1 Toll { vid: 1, lav: 0, toll: 0 }
-            0 +1 Toll { vid: 2, lav: 0, toll: 0 }
+            30 +1 Toll { vid: 1, lav: 0, toll: 0 }
+            30 +1 Toll { vid: 2, lav: 0, toll: 0 }
             70 +1 Toll { vid: 60, lav: 0, toll: 0 }
             130 +1 Toll { vid: 120, lav: 30, toll: 0 }
-            130 +1 Accident { vid: 120, segment: Segment(9) }
             190 +1 Toll { vid: 180, lav: 30, toll: 0 }
             190 +1 Accident { vid: 180, segment: Segment(9) }
             250 +1 Toll { vid: 240, lav: 30, toll: 0 }

@@ -64,8 +64,7 @@ impl fmt::Display for Agreement {
         let answers: u64 = self.answers.iter().sum();
         if !self.is_whole() {
             writeln!(f, "oracle: {} of {answers} answers differ, for example", self.differences.len())?;
-            let some = self.differences.iter().take(5);
-            return some.map(|difference| writeln!(f, "  {difference:?}")).collect();
+            return self.differences.iter().take(5).try_for_each(|difference| writeln!(f, "  {difference:?}"));
         }
         write!(f, "oracle: all {answers} answers to {} tuples are the same (", self.tuples)?;
         for (index, ((kind, _), answers)) in KINDS.iter().zip(self.answers).enumerate() {

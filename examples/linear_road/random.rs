@@ -10,5 +10,5 @@ pub(crate) fn draw(what: u64, which: u64) -> u64 {
 
 /// One of `count` values, from the bits of `drawn` from `bit` on; 16 bits of it count.
 pub(crate) fn one_of(drawn: u64, bit: u32, count: u32) -> u32 {
-    ((drawn >> bit) as u32 & 0xffff) * count >> 16
+    (((drawn >> bit) as u32 & 0xffff) * count) >> 16
 }

@@ -112,8 +112,6 @@ impl Run {
     }
 
     /// Runs to `end`, or until `wait` says that it is to be given up.
-
-    /// Runs to `end`, or until `wait` says that it is to be given up.
     fn seconds(
         &mut self,
         end: u32,

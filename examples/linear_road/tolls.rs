@@ -47,8 +47,8 @@ pub(crate) fn answers<'s>(
     });
     let entries = moves.concat(questions.map(|(vid, qid)| (vid, Entry::Ask { qid })));
     keyed_with(entries, standings, "Tolls", Roads::learn, |&vid, account: &mut Account, turn, roads: &Roads| {
-        for (entry, _) in turn.take_changes() {
-            match entry {
+        for index in 0..turn.changes().len() {
+            match turn.changes()[index].0 {
                 Entry::Ask { qid } => turn.emit(Answer::Balance { qid, balance: account.balance }, 1),
                 Entry::Move(to) => {
                     let told = std::mem::take(&mut account.told);

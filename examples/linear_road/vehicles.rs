@@ -51,7 +51,7 @@ struct Last {
     second: u16,
     /// Reports in a row from the same place.
     same: u8,
-    /// Reports from this segment in this minute.
+    /// Reports from this segment in this minute; 0 of a vehicle that is not known.
     reports: u8,
     /// Sum of their speeds.
     speeds: u16,
@@ -68,14 +68,15 @@ struct Last {
 /// One state of 16 bytes a vehicle. A vehicle on the exit ramp is forgotten once its next report would begin a new trip. It is
 /// assumed that a vehicle does not come back to a segment within the minute in which it left it.
 pub(crate) fn events<'s>(reports: Rows<'s, (u32, Fix)>) -> Rows<'s, Event> {
-    keyed(reports, "Vehicles", |&vid, last: &mut Option<Last>, turn| {
+    keyed(reports, "Vehicles", |&vid, last: &mut Last, turn| {
         let now = turn.now();
         if turn.changes().is_empty() {
-            let has_left = last.is_some_and(|last| last.fix.lane() == EXIT_LANE && last.is_past(now));
-            return if has_left { Keep::No } else { Keep::Yes };
+            let has_left = last.fix.lane() == EXIT_LANE && last.is_past(now);
+            return if has_left || last.reports == 0 { Keep::No } else { Keep::Yes };
         }
-        for (fix, _) in turn.take_changes() {
-            let before = *last;
+        for index in 0..turn.changes().len() {
+            let (fix, _) = turn.changes()[index]; // rows are small: no vehicle needs a list of its own
+            let before = Some(*last).filter(|last| last.reports > 0);
             let next = Last::after(before, fix, now);
             let segment = fix.segment();
             let mean = |of: &Last| of.mean_speed();
@@ -97,7 +98,7 @@ pub(crate) fn events<'s>(reports: Rows<'s, (u32, Fix)>) -> Rows<'s, Event> {
             if fix.lane() == EXIT_LANE {
                 turn.wake(now + Time::from(NEW_TRIP_AFTER) + 1);
             }
-            *last = Some(next);
+            *last = next;
         }
         Keep::Yes
     })

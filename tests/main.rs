@@ -5,6 +5,7 @@ mod dirt;
 mod edits;
 mod examples;
 mod invariance;
+mod linear_road;
 mod producer;
 mod program;
 mod shared;

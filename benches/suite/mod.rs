@@ -5,6 +5,7 @@
 
 mod city_v1;
 mod generate;
+mod linear_road;
 mod report;
 mod usage;
 
@@ -21,6 +22,8 @@ pub(crate) enum Bench {
     Generate(generate::Options),
     /// Five views of a city's vehicles: the cost of an event in full-speed replays and in small steps.
     CityV1(city_v1::Options),
+    /// Linear Road (VLDB 2004): the largest number of expressways whose deadlines are met, and the oracle's verdict.
+    LinearRoad(linear_road::Options),
 }
 
 /// What every benchmark takes.
@@ -36,6 +39,7 @@ pub(crate) fn run(bench: Bench) -> anyhow::Result<()> {
     match bench {
         Bench::Generate(options) => generate::run(&options),
         Bench::CityV1(options) => city_v1::run(&options),
+        Bench::LinearRoad(options) => linear_road::run(&options),
     }
 }
 

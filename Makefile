@@ -6,7 +6,7 @@ CARGO ?= cargo
 LOCKED := $(if $(CI),--locked)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt fmt-check lint doc layers deny fuzz
+.PHONY: help demo test check fmt fmt-check lint doc layers deny fuzz profile bench bench-peers
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -46,3 +46,26 @@ fuzz: ## throw random bytes at every decoder for SMARTCITY_FUZZ_SECONDS (60)
 		|| { echo "no test in decode::fuzz: nothing would be checked" >&2; exit 1; }
 	SMARTCITY_FUZZ_SECONDS=$${SMARTCITY_FUZZ_SECONDS:-60} \
 		$(CARGO) test $(LOCKED) --workspace --lib decode::fuzz:: -- --nocapture
+
+profile: ## say where the time of a replay goes: by operator and, where perf works, by function
+	.ci/profile
+
+# Where measurements look for the events of city-v1, and where they leave their results.
+CITY_V1 ?= $(or $(SMARTCITY_CACHE),$(HOME)/.cache/smartcity)/city-v1
+RESULTS ?= $(or $(CARGO_TARGET_DIR),target)/bench
+BENCH := $(or $(CARGO_TARGET_DIR),target)/release/smartcity bench
+
+.PHONY: release
+release:
+	$(CARGO) build $(LOCKED) --release --bin smartcity
+
+$(CITY_V1)/gps: | release
+	$(BENCH) generate $(CITY_V1)
+
+bench: release $(CITY_V1)/gps ## run the long benchmarks, then make docs/performance.md of their results (RESULTS: where they are)
+	python3 benches/peers/run.py $(CITY_V1) --only smartcity --repeat 3 --out $(RESULTS)/peers.json
+	python3 benches/report.py $(RESULTS) docs/performance.md
+
+bench-peers: release $(CITY_V1)/gps ## run city-v1 on smartcity and on each peer that can be installed (PEERS="--only dbsp": on some)
+	python3 benches/peers/run.py $(CITY_V1) --out $(RESULTS)/peers.json $(PEERS)
+	python3 benches/report.py $(RESULTS) docs/performance.md

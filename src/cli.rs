@@ -61,6 +61,9 @@ pub(crate) struct Common {
     /// With --emit: only these views, comma-separated.
     #[arg(long, value_delimiter = ',', requires = "emit")]
     pub(crate) views: Option<Vec<String>>,
+    /// Count the time and the records of every operator, for /metrics; costs some processor time.
+    #[arg(long)]
+    pub(crate) operator_metrics: bool,
     #[command(flatten)]
     pub(crate) timely: Timely,
 }
@@ -115,6 +118,9 @@ pub(crate) struct Replay {
     /// End after the last row instead of serving on.
     #[arg(long)]
     pub(crate) exit: bool,
+    /// With --exit: say at the end what each operator has cost, the costliest first.
+    #[arg(long, requires = "exit")]
+    pub(crate) operators: bool,
 }
 
 #[derive(Debug, Args)]

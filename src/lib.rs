@@ -13,7 +13,8 @@
 pub use smartcity_api as api;
 pub use smartcity_dataflow::{Diff, Rows, Settings, Time, city, model, operators, pipeline, view};
 pub use smartcity_io::driver::{
-    CityEditor, Clock, Crew, Dataflow, Engine, EngineError, ManualClock, Running, SourceState, SourceStatus,
+    Arranged, CityEditor, Clock, Crew, Dataflow, Engine, EngineError, ManualClock, OperatorFigures, OperatorMeter,
+    Running, SourceState, SourceStatus,
 };
 pub use smartcity_io::{city as city_files, decode, sink, source};
 

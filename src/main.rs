@@ -4,6 +4,7 @@
 
 mod cli;
 mod commands;
+mod figures;
 mod serve;
 mod settings;
 

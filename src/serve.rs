@@ -4,7 +4,7 @@ use std::net::ToSocketAddrs;
 use std::time::Duration;
 
 use anyhow::Context;
-use smartcity::api::{self, Api};
+use smartcity::api::{self, Api, Figures};
 use smartcity::view::Views;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -57,15 +57,18 @@ impl Server {
         Ok(Self { runtime, listeners, url: format!("http://{shown}:{port}") })
     }
 
-    /// Serves `views` until `stop` is done and all clients are told; calls `reload` at every SIGHUP.
+    /// Serves `views`, and `figures` beside them, until `stop` is done and all clients are told; calls `reload` at every
+    /// SIGHUP.
     pub(crate) fn run(
         self,
         views: Views,
         settings: api::Settings,
+        figures: impl Fn() -> Figures + Send + Sync + 'static,
         stop: impl Future<Output = ()> + Send + 'static,
         reload: impl Fn() + Send + 'static,
     ) -> anyhow::Result<()> {
         let api = Api::new(views, settings);
+        api.metrics().ask(figures);
         let (stopping, stopped) = tokio::sync::watch::channel(false);
         self.runtime.block_on(async move {
             let mut servers = tokio::task::JoinSet::new();

@@ -171,6 +171,9 @@ pub(crate) fn layers_of(common: &Common) -> anyhow::Result<Figment> {
     if let Some(port) = common.port {
         layers = flag(layers, "--port", "listen.port", Value::from(port));
     }
+    if common.operator_metrics {
+        layers = flag(layers, "--operator-metrics", "engine.operator_metrics", Value::from(true));
+    }
     Ok(layers)
 }
 

@@ -1,9 +1,11 @@
 //! Tests of the whole: engines on real and simulated feeds, and the program as a person runs it.
 
+mod cost;
 mod dirt;
 mod edits;
 mod examples;
 mod invariance;
+mod linear_road;
 mod producer;
 mod program;
 mod shared;

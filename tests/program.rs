@@ -37,6 +37,12 @@ impl Running {
 
     /// The JSON answer to a GET, with its status.
     fn get(&self, path: &str) -> (u16, Value) {
+        let (status, body) = self.text(path);
+        (status, serde_json::from_str(&body).unwrap_or(Value::Null))
+    }
+
+    /// The answer to a GET as it is.
+    fn text(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).expect("the program listens");
         stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
         write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").expect("a request");
@@ -44,7 +50,7 @@ impl Running {
         stream.read_to_string(&mut answer).expect("an answer");
         let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        (status, serde_json::from_str(body).unwrap_or(Value::Null))
+        (status, body.to_owned())
     }
 
     /// Asks until `done` says so, for at most `limit`.
@@ -142,6 +148,55 @@ fn a_replay_serves_its_views_after_the_last_row() {
 }
 
 #[test]
+fn metrics_show_what_the_engine_does_and_what_every_operator_costs_where_that_is_asked_for() {
+    let value = |metrics: &str, name: &str| {
+        let of_name = |line: &str| line.strip_prefix(name)?.trim().parse::<f64>().ok();
+        metrics.lines().find_map(of_name).unwrap_or(0.0)
+    };
+    let wait_for = |demo: &Running, name: &str, least: f64| {
+        let began = Instant::now();
+        loop {
+            let (status, metrics) = demo.text("/metrics");
+            assert_eq!(status, 200);
+            if value(&metrics, name) > least {
+                return metrics;
+            }
+            assert!(began.elapsed() < PATIENCE, "{name} is not above {least} after {PATIENCE:?} in\n{metrics}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    const ROWS: &str = r#"smartcity_source_rows_total{source="simulator"}"#;
+    const LOCATED: &str = r#"smartcity_operator_records_total{operator="City/Locate"}"#;
+    const TIME: &str = r#"smartcity_operator_seconds_total{operator="City/Locate"}"#;
+
+    let measured = Running::start(&["demo", "--operator-metrics", "-w", "2"]);
+    let metrics = wait_for(&measured, LOCATED, 0.0);
+    let (located, time) = (value(&metrics, LOCATED), value(&metrics, TIME));
+    let later = wait_for(&measured, LOCATED, located);
+    assert!(time > 0.0 && value(&later, TIME) > time, "{later}");
+    measured.interrupt();
+
+    let plain = Running::start(&["demo"]);
+    let metrics = wait_for(&plain, ROWS, 0.0);
+    assert!(!metrics.contains("operator"), "{metrics}");
+    wait_for(&plain, r#"smartcity_view_rows{view="vehicles"}"#, 0.0);
+    plain.interrupt();
+}
+
+#[test]
+fn a_replay_says_what_each_operator_has_cost() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().to_str().expect("a path of text");
+    assert!(output(&["simulate", path, "--minutes", "1", "--scale", "0.1", "--seed", "7"]).0);
+    let (ok, said, error) = output(&["replay", path, "--exit", "--operators"]);
+    assert!(ok && said.starts_with("operator ") && said.contains("\nCity/"), "{said}{error}");
+    let total = said.lines().last().expect("a line");
+    assert!(total.starts_with("all ") && total.contains("100.0 %"), "{said}");
+    let (ok, said, error) = output(&["replay", path, "--exit"]);
+    assert!(ok && said.is_empty(), "{said}{error}");
+}
+
+#[test]
 fn two_processes_are_one_engine_and_each_serves_all_views() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().to_str().expect("a path of text");
@@ -196,6 +251,7 @@ fn settings_show_where_they_come_from() {
         .env("API_PORT", "9123")
         .env("VEHICLE_TOPIC", "cars")
         .env("SMARTCITY_ENGINE__TICK_MS", "50")
+        .env("SMARTCITY_ENGINE__OPERATOR_METRICS", "true")
         .output()
         .expect("the program runs");
     let said = String::from_utf8(output.stdout).expect("text");
@@ -203,6 +259,7 @@ fn settings_show_where_they_come_from() {
         |name: &str| said.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name} in {said}"));
     assert!(line("listen.port = 9123").ends_with("environment variable API_PORT"));
     assert!(line("engine.tick_ms = 50").contains("SMARTCITY_"));
+    assert!(line("engine.operator_metrics = true").contains("SMARTCITY_"));
     assert!(line("topics.vehicle = [\"vehicle_data\",\"cars\"]").contains("VEHICLE_TOPIC"));
     assert!(line("listen.host = \"localhost\"").ends_with("built in"));
 }
@@ -213,6 +270,8 @@ fn errors_say_what_to_do() {
     assert!(!ok && error.contains("no/such/folder"), "{error}");
     let (ok, _, error) = output(&["run"]);
     assert!(!ok && error.contains("--config"), "{error}");
+    let (ok, _, error) = output(&["replay", "folder", "--operators"]);
+    assert!(!ok && error.contains("--exit"), "{error}");
     let (ok, _, error) = output(&["demo", "-n", "2", "-p", "2"]);
     assert!(!ok && error.contains("numbered from 0"), "{error}");
 }

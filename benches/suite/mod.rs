@@ -7,6 +7,7 @@ mod child;
 mod city_v1;
 mod generate;
 mod latency;
+mod linear_road;
 mod ndw;
 mod open_loop;
 mod pipeline;
@@ -40,6 +41,8 @@ pub(crate) enum Bench {
     Simulator(simulator::Options),
     /// The product, all its views, on the data of city-v1.
     Pipeline(pipeline::Options),
+    /// Linear Road (VLDB 2004): the largest number of expressways whose deadlines are met, and the oracle's verdict.
+    LinearRoad(linear_road::Options),
 }
 
 /// What every benchmark takes.
@@ -60,6 +63,7 @@ pub(crate) fn run(bench: Bench) -> anyhow::Result<()> {
         Bench::Ndw(options) => ndw::run(&options),
         Bench::Simulator(options) => simulator::run(&options),
         Bench::Pipeline(options) => pipeline::run(&options),
+        Bench::LinearRoad(options) => linear_road::run(&options),
     }
 }
 

@@ -6,7 +6,7 @@
 //!                 └─ changes since a tick ───▶ /ws/realtime  summary, subscriptions   ─▶ live pages, services
 //! ```
 //!
-//! Everything is read from [`Views`](smartcity_dataflow::view::Views) alone: a request takes one immutable snapshot, never
+//! Everything about the city is read from [`Views`](smartcity_dataflow::view::Views) alone: a request takes one immutable snapshot, never
 //! waits for the engine, and says by headers which tick it saw (`x-smartcity-through`, `x-smartcity-generation`,
 //! `x-smartcity-age-ms`).
 //!
@@ -24,11 +24,13 @@ mod answer;
 mod components;
 mod error;
 mod live;
+mod metrics;
 mod query;
 mod routes;
 mod server;
 mod settings;
 
 pub use components::{Component, Components};
+pub use metrics::{Figures, Metrics, OperatorFigures, SourceFigures};
 pub use server::{Api, router, run};
 pub use settings::{Settings, WebSocketSettings};

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 
 use crate::live::Frames;
-use crate::{Components, Settings, answer, routes};
+use crate::{Components, Metrics, Settings, answer, routes};
 
 /// How long [`run`] waits, once told to stop, for requests and WebSockets to end.
 const GRACE: Duration = Duration::from_millis(1_800);
@@ -32,6 +32,7 @@ struct Shared {
     views: Views,
     settings: Settings,
     components: Components,
+    metrics: Metrics,
     frames: Frames,
     /// The tick last published: how the engine's thread wakes the WebSockets.
     published: watch::Sender<Position>,
@@ -54,6 +55,7 @@ impl Api {
             views,
             settings,
             components: Components::default(),
+            metrics: Metrics::default(),
             frames: Frames::default(),
             published,
             sockets: watch::Sender::new(0),
@@ -73,6 +75,11 @@ impl Api {
     /// Where the caller's sinks report how they are: `redis` shows in the contract's health routes.
     pub fn components(&self) -> &Components {
         &self.0.components
+    }
+
+    /// Where `/metrics` asks the caller for what the views do not tell.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     /// Closes every WebSocket with code 1012 (service restart), those that come later too: clients come back on their own.

@@ -36,6 +36,8 @@ pub struct Settings {
     pub merge_time_ms: Time,
     /// A feed is silent after this time without a message.
     pub silence_ms: Time,
+    /// Whether the time and the records of every operator are counted. It costs a little at every turn of an operator.
+    pub operator_metrics: bool,
 }
 
 impl Default for Settings {
@@ -53,6 +55,7 @@ impl Default for Settings {
             merge_distance_m: 150,
             merge_time_ms: 10 * MINUTE,
             silence_ms: MINUTE,
+            operator_metrics: false,
         }
     }
 }

@@ -17,6 +17,7 @@ use smartcity::{CityEditor, Clock, Engine, Running, SourceState, SourceStatus};
 use timely::CommunicationConfig;
 
 use crate::cli::{self, Common, Timely};
+use crate::figures;
 use crate::serve::{Server, told_to_stop};
 use crate::settings::{self, CitySettings, Flag, Settings, SourceChoice};
 
@@ -39,7 +40,7 @@ pub(super) fn run(run: &cli::Run) -> anyhow::Result<()> {
     let layers = settings::layers_of(&run.common)?;
     match settings::settings(&layers)?.source {
         SourceChoice::Simulator => simulate(&layers, &run.common),
-        SourceChoice::Replay => replay_files(&layers, &run.common, false),
+        SourceChoice::Replay => replay_files(&layers, &run.common, AtTheEnd::Serve),
     }
 }
 
@@ -53,7 +54,26 @@ pub(super) fn replay(replay: &cli::Replay) -> anyhow::Result<()> {
     if let Some(speed) = replay.speed {
         layers = layers.merge(flag("--speed", "replay.pace.speed", speed));
     }
-    replay_files(&layers, &replay.common, replay.exit)
+    if replay.operators {
+        layers = layers.merge(flag("--operators", "engine.operator_metrics", true));
+    }
+    let at_the_end = match (replay.exit, replay.operators) {
+        (false, _) => AtTheEnd::Serve,
+        (true, false) => AtTheEnd::Exit,
+        (true, true) => AtTheEnd::ShowOperators,
+    };
+    replay_files(&layers, &replay.common, at_the_end)
+}
+
+/// What a replay does after its last row.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AtTheEnd {
+    /// It serves the views until told to stop.
+    Serve,
+    /// It ends.
+    Exit,
+    /// It says what the operators have cost, and ends.
+    ShowOperators,
 }
 
 fn flag(name: &str, setting: &str, value: impl Into<Value>) -> Flag {
@@ -70,7 +90,7 @@ fn simulate(layers: &Figment, common: &Common) -> anyhow::Result<()> {
     serve(server, running, &settings)
 }
 
-fn replay_files(layers: &Figment, common: &Common, exit: bool) -> anyhow::Result<()> {
+fn replay_files(layers: &Figment, common: &Common, at_the_end: AtTheEnd) -> anyhow::Result<()> {
     let mut settings = settings::settings(layers)?;
     // After its last row a replay stands still, and that is no fault of the engine.
     settings.api.stale_after_ms = u64::MAX;
@@ -79,11 +99,16 @@ fn replay_files(layers: &Figment, common: &Common, exit: bool) -> anyhow::Result
     let source = Replay::open("replay", &recording.path, recording.pace, decoder)?;
     let progress = source.progress();
     let city = city(&settings.city)?;
-    if exit {
+    if at_the_end != AtTheEnd::Serve {
         let running = engine(city, &settings, common)?.clock(Clock::Replay).source(source).start()?;
         let outcome = watch_replay(running.sources(), &progress);
         running.wait_finished();
+        let meter = running.operator_meter();
         running.shutdown();
+        if at_the_end == AtTheEnd::ShowOperators {
+            let table = figures::table(&meter.figures());
+            if common.emit.is_none() { super::write(table.trim_end())? } else { eprint!("{table}") }
+        }
         return outcome;
     }
     let server = Server::bind(&settings.listen)?;
@@ -132,7 +157,13 @@ fn serve(server: Server, running: Running, settings: &Settings) -> anyhow::Resul
             replace_city(&editor, city_files::load(&directory));
         }
     };
-    let served = server.run(running.views().clone(), settings.api.clone(), told_to_stop(), reload);
+    let served = server.run(
+        running.views().clone(),
+        settings.api.clone(),
+        figures::figures_of(&running),
+        told_to_stop(),
+        reload,
+    );
     drop(watcher);
     running.shutdown();
     served

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Events may come late, twice, and be withdrawn; a road's free flow may be edited. Windows and newest positions are kept
-//! for the whole run, as the batch answer has them all; message ids and the positions behind the newest for
-//! [`RETENTION_MS`].
+//! for the whole run, as the batch answer has them all; message ids, and the positions behind the newest, are remembered
+//! for a time that the run sets.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +20,7 @@ use differential_dataflow::input::InputSession;
 use memchr::memchr_iter;
 use rustc_hash::FxHashSet;
 use smartcity::city::statics::NAMES;
-use smartcity::model::{Id, Millis, Name, Namespace};
+use smartcity::model::{Id, Name, Namespace};
 use smartcity::operators::{Deduplicated, dedup, round_up};
 use smartcity::view::Publisher;
 use smartcity::{Dataflow, Diff, Rows, Time};
@@ -29,8 +29,9 @@ use timely::worker::Worker;
 use super::event::{self, Event, Speed};
 use super::{now, positions, roads};
 
-/// How long a message's id is remembered.
-pub(crate) const RETENTION_MS: Time = 15 * 60_000;
+/// How long a message is remembered, by event time, unless the run says otherwise: four times as long as the workload's
+/// latest event is late.
+pub(crate) const REMEMBERED_MS: Time = 120_000;
 
 /// A road and its free-flow speed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +41,10 @@ pub(crate) struct Road {
 }
 
 /// The workload; a clone counts into the same counters.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct CityV1 {
+    /// How long a message is remembered.
+    pub(crate) remembered_ms: Time,
     /// Lines that were no event.
     pub(crate) refused: Arc<AtomicU64>,
 }
@@ -83,7 +86,7 @@ impl Dataflow for CityV1 {
         worker.dataflow_named("CityV1", |scope| {
             let names = inputs.names.to_collection(scope);
             publisher.publish(&NAMES, names.map(|name| (name.id, name.text)));
-            views(inputs.events.to_collection(scope), inputs.roads.to_collection(scope), publisher);
+            views(inputs.events.to_collection(scope), inputs.roads.to_collection(scope), self.remembered_ms, publisher);
         });
         inputs
     }
@@ -127,14 +130,16 @@ impl Dataflow for CityV1 {
 }
 
 /// Builds and publishes the five views.
-fn views<'s>(events: Rows<'s, Event>, roads: Rows<'s, (Id, Speed)>, publisher: &Publisher) {
-    let accepted =
-        dedup(events.map(|event| (event.id, event)), |_| false, remembered_until).flat_map(|row| match row {
-            Deduplicated::Accepted(event) => Some(event),
-            _ => None,
-        });
+fn views<'s>(events: Rows<'s, Event>, roads: Rows<'s, (Id, Speed)>, remembered_ms: Time, publisher: &Publisher) {
+    // Forgotten second by second: few times to wake at.
+    let until = move |event: &Event| round_up(event.time.0.max(0).unsigned_abs() + remembered_ms, 1_000);
+    let deduplicated = dedup(events.map(|event| (event.id, event)), |_| false, until);
+    let accepted = deduplicated.flat_map(|row| match row {
+        Deduplicated::Accepted(event) => Some(event),
+        _ => None,
+    });
 
-    let newest = positions::newest(accepted.clone());
+    let newest = positions::newest(accepted.clone(), remembered_ms);
     publisher.publish(&positions::LATEST, newest.clone());
     publisher.publish(&now::CITY_NOW, now::city_now(newest, roads.clone()));
 
@@ -144,10 +149,4 @@ fn views<'s>(events: Rows<'s, Event>, roads: Rows<'s, (Id, Speed)>, publisher: &
     publisher.publish(&roads::CITY_1M, roads::city_by_minute(parts, one_minute.clone()));
     publisher.publish(&roads::ROAD_1M, one_minute);
     publisher.publish(&roads::ROAD_5M, roads::of_width(windows, 5));
-}
-
-/// Ids are forgotten second by second: few times to wake at.
-fn remembered_until(event: &Event) -> Time {
-    let Event { time: Millis(time), .. } = event;
-    round_up(time.max(&0).unsigned_abs() + RETENTION_MS, 1_000)
 }

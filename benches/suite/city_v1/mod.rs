@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use self::data::Data;
+use self::flow::REMEMBERED_MS;
 use self::replay::{Pace, replay};
 use super::report::{Report, Table};
 use super::{Common, progress, usage};
@@ -30,8 +31,16 @@ use super::{Common, progress, usage};
 /// Rows of a step in a full-speed replay: as many as stay in the processor's caches on their way.
 const FULL_SPEED: usize = 10_000;
 
-/// What is measured: workers and rows a step.
-const PACES: [(usize, usize); 5] = [(1, FULL_SPEED), (2, FULL_SPEED), (1, 100_000), (1, 10_000), (1, 1_000)];
+/// What is measured: workers, rows a step, seconds for which a message is remembered. The last line remembers for as long
+/// as the product does.
+const LINES: [(usize, usize, u64); 6] = [
+    (1, FULL_SPEED, REMEMBERED_MS / 1_000),
+    (2, FULL_SPEED, REMEMBERED_MS / 1_000),
+    (1, 100_000, REMEMBERED_MS / 1_000),
+    (1, 1_000, REMEMBERED_MS / 1_000),
+    (2, 1_000, REMEMBERED_MS / 1_000),
+    (1, FULL_SPEED, 900),
+];
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Options {
@@ -52,6 +61,9 @@ pub(crate) struct Options {
     /// With --once: rows of a step.
     #[arg(long, value_name = "ROWS", default_value_t = FULL_SPEED, hide = true)]
     rows_per_step: usize,
+    /// With --once: for how many seconds of event time a message is remembered.
+    #[arg(long, value_name = "SECONDS", default_value_t = REMEMBERED_MS / 1_000, hide = true)]
+    remembered_s: u64,
     #[command(flatten)]
     common: Common,
 }
@@ -61,12 +73,14 @@ pub(crate) struct Options {
 struct Run {
     workers: usize,
     rows_per_step: usize,
+    remembered_s: u64,
     events: u64,
     refused: u64,
     wall_s: f64,
     cpu_s: f64,
     peak_mib: f64,
-    step_ms: Option<(f64, f64)>,
+    step_p50_ms: Option<f64>,
+    step_p99_ms: Option<f64>,
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
@@ -93,11 +107,11 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             "answers",
         ],
     );
-    let lines = std::iter::once((0, 0)).chain(PACES);
-    let progress = progress(PACES.len() as u64 + 1, "{bar:30} {pos}/{len} {msg}");
-    for (workers, rows_per_step) in lines {
-        progress.set_message(format!("{} workers, {rows_per_step} rows a step", workers));
-        let run = median(options, workers, rows_per_step)?;
+    let progress = progress(LINES.len() as u64 + 1, "{bar:30} {pos}/{len} {msg}");
+    for line in std::iter::once((0, 0, 0)).chain(LINES) {
+        let (workers, rows_per_step, _) = line;
+        progress.set_message(format!("workers: {workers}, rows a step: {rows_per_step}"));
+        let run = median(options, line)?;
         table.row(run.cells());
         progress.inc(1);
     }
@@ -109,10 +123,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 impl Run {
     fn cells(&self) -> Vec<Value> {
         let is_floor = self.workers == 0;
-        let (p50, p99) = self.step_ms.unzip();
-        let name = match (is_floor, self.rows_per_step) {
-            (true, _) => "the floor: hash maps, one thread".to_owned(),
-            (false, rows) => format!("smartcity, {rows} rows a step"),
+        let name = match self.remembered_s {
+            _ if is_floor => "the floor: hash maps, one thread".to_owned(),
+            seconds if seconds * 1_000 == REMEMBERED_MS => "smartcity".to_owned(),
+            seconds => format!("smartcity, ids remembered for {seconds} s"),
         };
         vec![
             json!(name),
@@ -124,15 +138,16 @@ impl Run {
             json!(self.cpu_s),
             json!(self.cpu_s / self.events as f64 * 1e6),
             json!(self.peak_mib.round()),
-            json!(p50),
-            json!(p99),
+            json!(self.step_p50_ms),
+            json!(self.step_p99_ms),
             json!("not checked"),
         ]
     }
 }
 
 /// Several runs, each in a process of its own; the one with the median processor time.
-fn median(options: &Options, workers: usize, rows_per_step: usize) -> anyhow::Result<Run> {
+fn median(options: &Options, line: (usize, usize, u64)) -> anyhow::Result<Run> {
+    let (workers, rows_per_step, remembered_s) = line;
     let mut runs = Vec::new();
     for _ in 0..options.runs {
         let mut command = Command::new(std::env::current_exe().context("this program is not found again")?);
@@ -165,14 +180,16 @@ fn once(options: &Options, workers: usize) -> anyhow::Result<()> {
     let data = Data::open(&options.data, options.files)?;
     let bar = progress(data.bytes, "{bar:30} {bytes}/{total_bytes} {bytes_per_sec}");
     let began = Instant::now();
-    let mut run = Run { workers, rows_per_step: options.rows_per_step, ..Run::default() };
+    let Options { rows_per_step, remembered_s, .. } = *options;
+    let mut run = Run { workers, rows_per_step, remembered_s, ..Run::default() };
     if workers == 0 {
         run.events = floor::floor(&data)?.events;
     } else {
-        let outcome = replay(&data, Pace { workers, rows_per_step: options.rows_per_step }, |bytes| bar.inc(bytes))?;
+        let pace = Pace { workers, rows_per_step, remembered_ms: remembered_s * 1_000 };
+        let outcome = replay(&data, pace, |bytes| bar.inc(bytes))?;
         (run.events, run.refused) = (outcome.events, outcome.refused);
         let at = |share: f64| outcome.step_ms.get(((outcome.step_ms.len() - 1) as f64 * share) as usize).copied();
-        run.step_ms = at(0.5).zip(at(0.99));
+        (run.step_p50_ms, run.step_p99_ms) = (at(0.5), at(0.99));
         run.finish(began);
         if let Some(folder) = &options.tables {
             tables::write(folder, &outcome.views)?;

@@ -30,6 +30,7 @@ const LINES_PER_PIECE: usize = 1_000;
 pub(crate) struct Pace {
     pub(crate) workers: usize,
     pub(crate) rows_per_step: usize,
+    pub(crate) remembered_ms: Time,
 }
 
 /// What came of a replay.
@@ -48,8 +49,8 @@ pub(crate) struct Outcome {
 /// A step is `rows_per_step` lines in the order of the files, all at one tick: the time of the event before it, as a
 /// replay's clock has it.
 pub(crate) fn replay(data: &Data, pace: Pace, progress: impl Fn(u64)) -> anyhow::Result<Outcome> {
-    let flow = CityV1::default();
-    let refused = Arc::clone(&flow.refused);
+    let refused = Arc::default();
+    let flow = CityV1 { remembered_ms: pace.remembered_ms, refused: Arc::clone(&refused) };
     let epoch = Instant::now();
     let views = Views::new(1, move || epoch.elapsed().as_millis() as Time);
     let mut crew = Crew::start(timely::Config::process(pace.workers), flow, views)?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use smartcity::view::Views;
 use smartcity::{Crew, Time};
 
-use super::super::city_v1::flow::{CityV1, Dealt};
+use super::super::city_v1::flow::{CityV1, Dealt, REMEMBERED_MS};
 use super::super::open_loop::{Figures, Log, SLICE, sleep_until};
 use super::super::traffic::{START, Traffic};
 use super::super::usage;
@@ -30,7 +30,8 @@ pub(super) fn run(case: &Case) -> anyhow::Result<Figures> {
         let ticks = snapshot.position().through.saturating_sub(START) / tick.as_millis() as Time;
         published.note(of_rows.before(tick * ticks as u32));
     });
-    let mut crew = Crew::start(timely::Config::process(case.workers), CityV1::default(), views)?;
+    let flow = CityV1 { remembered_ms: REMEMBERED_MS, refused: Arc::default() };
+    let mut crew = Crew::start(timely::Config::process(case.workers), flow, views)?;
     crew.deal(START, Dealt::Roads(Traffic::roads()));
     crew.complete(START);
     crew.wait_through(START);

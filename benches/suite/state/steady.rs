@@ -1,17 +1,20 @@
 //! city-v1 with a number of vehicles, after every one was seen and the first rows are forgotten again.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use smartcity::view::Views;
 use smartcity::{Crew, Time};
 
-use super::super::city_v1::flow::{CityV1, Dealt, RETENTION_MS};
+use super::super::city_v1::flow::{CityV1, Dealt};
 use super::super::traffic::{START, Traffic};
 use super::super::usage;
 
 /// Rows are a millisecond apart, as in city-v1.
 const ROWS_PER_SECOND: u64 = 1_000;
+/// How long a message is remembered: as the product does.
+const REMEMBERED_MS: Time = 15 * 60_000;
 /// Rows before the measured ones: enough for every vehicle to be seen, and for ids to be forgotten.
 const ROWS_BEFORE: u64 = 1_050_000;
 const ROWS_MEASURED: u64 = 400_000;
@@ -53,7 +56,8 @@ pub(super) fn run(case: &Steady) -> anyhow::Result<Figures> {
     let mut measured = traffic.clone().skip(steps(before) * case.rows_per_step);
     let measured: Vec<_> = (0..steps(ROWS_MEASURED)).map(|_| pieces(&mut measured, case)).collect();
 
-    let mut crew = Crew::start(timely::Config::process(case.workers), CityV1::default(), Views::new(1, || 0))?;
+    let flow = CityV1 { remembered_ms: REMEMBERED_MS, refused: Arc::default() };
+    let mut crew = Crew::start(timely::Config::process(case.workers), flow, Views::new(1, || 0))?;
     crew.deal(START, Dealt::Roads(Traffic::roads()));
     crew.complete(START);
     crew.wait_through(START);
@@ -74,7 +78,7 @@ pub(super) fn run(case: &Steady) -> anyhow::Result<Figures> {
         cpu_s: (usage::cpu() - cpu).as_secs_f64(),
         resident_mib,
         state_mib: resident_mib - empty_mib,
-        remembered: before.min(RETENTION_MS / 1_000 * ROWS_PER_SECOND),
+        remembered: before.min(REMEMBERED_MS / 1_000 * ROWS_PER_SECOND),
     };
     crew.shutdown();
     Ok(figures)

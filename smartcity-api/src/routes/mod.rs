@@ -2,6 +2,7 @@
 
 mod city;
 mod docs;
+mod metrics;
 mod roads;
 pub(crate) mod rows;
 mod status;
@@ -39,6 +40,7 @@ pub(crate) fn router() -> Router<Api> {
         .routes(routes!(status::root))
         .routes(routes!(status::health))
         .routes(routes!(status::stats))
+        .routes(routes!(metrics::metrics))
         .routes(alias("/health", routes!(status::health)))
         .split_for_parts();
     router

@@ -6,4 +6,5 @@ mod city;
 mod contract;
 mod documents;
 mod live;
+mod metrics;
 mod v1;

@@ -22,6 +22,7 @@ use timely::communication::WorkerGuards;
 use timely::worker::Worker;
 
 use super::EngineError;
+use super::operators::{OperatorFigures, OperatorMeter, Recording};
 
 /// Orders that wait on a desk; with more, who deals waits.
 const WAITING_ORDERS: usize = 64;
@@ -30,6 +31,48 @@ const WAITING_ORDERS: usize = 64;
 const NAP: Duration = Duration::from_millis(200);
 
 /// What the workers of a [`Crew`] run.
+///
+/// ```
+/// use differential_dataflow::input::InputSession;
+/// use smartcity_dataflow::operators::count;
+/// use smartcity_dataflow::view::{Publisher, View, Views};
+/// use smartcity_dataflow::{Diff, Time};
+/// use smartcity_io::driver::{Crew, Dataflow};
+/// use timely::worker::Worker;
+///
+/// /// How often was each stop asked for?
+/// const ASKED: View<u32, u64> = View::new("asked");
+///
+/// struct Stops;
+///
+/// impl Dataflow for Stops {
+///     type Rows = Vec<u32>;
+///     type Inputs = InputSession<Time, u32, Diff>;
+///
+///     fn build(&self, worker: &mut Worker, publisher: &Publisher) -> Self::Inputs {
+///         let mut stops = InputSession::new();
+///         worker.dataflow(|scope| publisher.publish(&ASKED, count(stops.to_collection(scope), "Asked")));
+///         stops
+///     }
+///
+///     fn feed(&self, stops: &mut Self::Inputs, tick: Time, asked: Vec<u32>) {
+///         asked.into_iter().for_each(|stop| stops.update_at(stop, tick, 1));
+///     }
+///
+///     fn complete(&self, stops: &mut Self::Inputs, tick: Time) {
+///         stops.advance_to(tick + 1);
+///         stops.flush();
+///     }
+/// }
+///
+/// let mut crew = Crew::start(timely::Config::process(2), Stops, Views::new(1, || 0))?;
+/// crew.deal(1, vec![7, 9]);
+/// crew.deal(1, vec![7]);
+/// crew.complete(1);
+/// assert_eq!(crew.wait_through(1).row(&ASKED, &7), Some(2));
+/// crew.shutdown();
+/// # Ok::<_, smartcity_io::driver::EngineError>(())
+/// ```
 pub trait Dataflow: Send + Sync + 'static {
     /// Rows of a tick on their way to one worker: whatever [`feed`](Self::feed) makes rows of.
     type Rows: Send + 'static;
@@ -52,6 +95,7 @@ pub struct Crew<D: Dataflow> {
     next: usize,
     views: Views,
     stopped: Arc<AtomicBool>,
+    meter: OperatorMeter,
     guards: WorkerGuards<()>,
     /// Whether the workers of this process are all there are.
     is_alone: bool,
@@ -59,7 +103,26 @@ pub struct Crew<D: Dataflow> {
 
 impl<D: Dataflow> Crew<D> {
     /// Starts the workers of this process, as `config` says; what they publish goes to `views`.
-    pub fn start(mut config: timely::Config, dataflow: D, views: Views) -> Result<Self, EngineError> {
+    pub fn start(config: timely::Config, dataflow: D, views: Views) -> Result<Self, EngineError> {
+        Self::start_with(config, dataflow, views, None)
+    }
+
+    /// [`start`](Self::start), with every operator measured by `meter`: that costs some time at every turn of each.
+    pub fn start_metered(
+        config: timely::Config,
+        dataflow: D,
+        views: Views,
+        meter: &OperatorMeter,
+    ) -> Result<Self, EngineError> {
+        Self::start_with(config, dataflow, views, Some(meter.clone()))
+    }
+
+    fn start_with(
+        mut config: timely::Config,
+        dataflow: D,
+        views: Views,
+        meter: Option<OperatorMeter>,
+    ) -> Result<Self, EngineError> {
         let spines = differential_dataflow::Config::default().idle_merge_effort(Some(1_000));
         differential_dataflow::configure(&mut config.worker, &spines);
         let (_, processes, threads) = shape(&config.communication);
@@ -67,6 +130,7 @@ impl<D: Dataflow> Crew<D> {
         let (desks, orders): (Vec<_>, Vec<_>) = (0..threads).map(|_| Desk::new()).unzip();
         let orders = Mutex::new(orders.into_iter().map(Some).collect::<Vec<_>>());
         let (of_workers, is_stopped) = (views.clone(), Arc::clone(&stopped));
+        let of_crew = meter.clone().unwrap_or_default();
         let guards = timely::execute(config, move |worker| {
             let _end_together = AbortOnPanic;
             let mine = worker.index() % threads;
@@ -76,10 +140,11 @@ impl<D: Dataflow> Crew<D> {
             orders.start();
             let (index, peers) = (worker.index(), worker.peers());
             let publisher = Publisher::new(of_workers.clone(), index, peers, threads, Arc::clone(&is_stopped));
-            work(worker, &dataflow, &publisher, &orders.orders, &is_stopped);
+            let recording = meter.as_ref().map(|meter| meter.record(worker));
+            work(worker, &dataflow, &publisher, &orders.orders, &is_stopped, recording);
         });
         let guards = guards.map_err(EngineError::Workers)?;
-        Ok(Self { desks, next: 0, views, stopped, guards, is_alone: processes == 1 })
+        Ok(Self { desks, next: 0, views, stopped, meter: of_crew, guards, is_alone: processes == 1 })
     }
 
     /// Number of workers of this process.
@@ -108,6 +173,11 @@ impl<D: Dataflow> Crew<D> {
     /// The views.
     pub fn views(&self) -> &Views {
         &self.views
+    }
+
+    /// What each operator has cost so far; nothing where the crew was started without a meter.
+    pub fn operators(&self) -> Vec<OperatorFigures> {
+        self.meter.figures()
     }
 
     /// Waits until the views are through `tick`.
@@ -224,6 +294,7 @@ fn work<D: Dataflow>(
     publisher: &Publisher,
     orders: &Receiver<Order<D::Rows>>,
     stopped: &AtomicBool,
+    recording: Option<Recording>,
 ) {
     let mut inputs = dataflow.build(worker, publisher);
     loop {
@@ -241,6 +312,9 @@ fn work<D: Dataflow>(
         if stopped.load(Ordering::Acquire) {
             break;
         }
+    }
+    if let Some(recording) = recording {
+        recording.finish(worker);
     }
     // Closing the inputs would release what was to happen in the future; a dropped dataflow releases nothing.
     for dataflow in worker.installed_dataflows() {

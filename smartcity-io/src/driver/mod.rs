@@ -13,6 +13,7 @@
 mod clock;
 mod crew;
 mod live;
+mod operators;
 mod pacemaker;
 mod replay;
 mod taps;
@@ -34,6 +35,7 @@ use timely::CommunicationConfig;
 
 pub use clock::{Clock, ManualClock};
 pub use crew::{Crew, Dataflow};
+pub use operators::{Arranged, OperatorFigures, OperatorMeter};
 use pacemaker::{Command, Pacemaker};
 use taps::Tap;
 pub use taps::{SourceState, SourceStatus};
@@ -167,7 +169,12 @@ impl Engine {
             offsets: self.offsets,
             capabilities: self.capabilities,
         };
-        let crew = Crew::start(self.timely, flow, views.clone())?;
+        let meter = OperatorMeter::default();
+        let crew = if self.settings.operator_metrics {
+            Crew::start_metered(self.timely, flow, views.clone(), &meter)?
+        } else {
+            Crew::start(self.timely, flow, views.clone())?
+        };
         let stopped = crew.stopped();
         let (commands, orders) = crossbeam_channel::unbounded();
         let pacemaker = Pacemaker {
@@ -190,7 +197,7 @@ impl Engine {
             .spawn(move || pacemaker.run(initial, taps))
             .map_err(EngineError::Thread)?;
         let editor = CityEditor { city: Arc::new(Mutex::new(self.city)), commands, names };
-        Ok(Running { views, editor, stopped, statuses, pacemaker, listening })
+        Ok(Running { views, meter, editor, stopped, statuses, pacemaker, listening })
     }
 }
 
@@ -204,6 +211,7 @@ impl fmt::Debug for Engine {
 /// A running engine.
 pub struct Running {
     views: Views,
+    meter: OperatorMeter,
     editor: CityEditor,
     stopped: Arc<AtomicBool>,
     statuses: Arc<[SourceStatus]>,
@@ -220,6 +228,17 @@ impl Running {
     /// How each source fares.
     pub fn sources(&self) -> &[SourceStatus] {
         &self.statuses
+    }
+
+    /// What each operator of this process has cost so far, by name; nothing without
+    /// [`Settings::operator_metrics`](smartcity_dataflow::Settings::operator_metrics).
+    pub fn operators(&self) -> Vec<OperatorFigures> {
+        self.meter.figures()
+    }
+
+    /// A handle on the figures of [`operators`](Self::operators), good from any thread and after the end.
+    pub fn operator_meter(&self) -> OperatorMeter {
+        self.meter.clone()
     }
 
     /// A way to change the city while the engine runs.

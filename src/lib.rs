@@ -8,6 +8,8 @@
 //!
 //! An engine is a city, sources, sinks and capabilities; README.md shows one whole.
 
+#![forbid(unsafe_code)]
+
 pub use smartcity_api as api;
 pub use smartcity_dataflow::{Diff, Rows, Settings, Time, city, model, operators, pipeline, view};
 pub use smartcity_io::driver::{

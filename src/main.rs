@@ -1,5 +1,7 @@
 //! The `smartcity` program: see `smartcity --help`.
 
+#![forbid(unsafe_code)]
+
 mod cli;
 mod commands;
 mod figures;

@@ -39,7 +39,7 @@ pub(crate) struct Options {
 }
 
 /// 2024-05-01T06:00:00Z.
-const START_MS: i64 = 1_714_543_200_000;
+pub(crate) const START_MS: i64 = 1_714_543_200_000;
 const PERIOD_MS: i64 = 2_000;
 /// A report is up to this much before or after its time.
 const JITTER_MS: i64 = 200;
@@ -254,14 +254,14 @@ fn line(device: usize, vehicle: &Vehicle, road: &Road, time: i64, speed: f64, ra
 }
 
 /// A random UUID, version 4 (RFC 9562, section 5.4).
-fn uuid(random: u128) -> String {
+pub(crate) fn uuid(random: u128) -> String {
     let marked = random & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
     let hex = format!("{marked:032x}");
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
 /// A time with milliseconds and `Z`.
-fn iso(millis: i64) -> String {
+pub(crate) fn iso(millis: i64) -> String {
     let text = Millis(millis.div_euclid(1_000) * 1_000).to_string();
     format!("{}.{:03}Z", text.trim_end_matches("+00:00"), millis.rem_euclid(1_000))
 }

@@ -3,10 +3,19 @@
 //! Criterion's short ones are beside this folder. Figures are processor seconds of the whole process and ratios within one
 //! run: machines differ, and shared ones differ from minute to minute.
 
+mod child;
 mod city_v1;
 mod generate;
+mod latency;
 mod linear_road;
+mod ndw;
+mod open_loop;
+mod pipeline;
 mod report;
+mod simulated;
+mod simulator;
+mod state;
+mod traffic;
 mod usage;
 
 use std::io::{ErrorKind, Write};
@@ -22,6 +31,16 @@ pub(crate) enum Bench {
     Generate(generate::Options),
     /// Five views of a city's vehicles: the cost of an event in full-speed replays and in small steps.
     CityV1(city_v1::Options),
+    /// How old a row is when a reader sees it: at several rates, open loop.
+    Latency(latency::Options),
+    /// What state costs: vehicles, memory, a hot key, an idle city.
+    State(state::Options),
+    /// The product on real road sensors, multiplied in time and number.
+    Ndw(ndw::Options),
+    /// The rows the simulator makes against the rows the engine takes.
+    Simulator(simulator::Options),
+    /// The product, all its views, on the data of city-v1.
+    Pipeline(pipeline::Options),
     /// Linear Road (VLDB 2004): the largest number of expressways whose deadlines are met, and the oracle's verdict.
     LinearRoad(linear_road::Options),
 }
@@ -39,6 +58,11 @@ pub(crate) fn run(bench: Bench) -> anyhow::Result<()> {
     match bench {
         Bench::Generate(options) => generate::run(&options),
         Bench::CityV1(options) => city_v1::run(&options),
+        Bench::Latency(options) => latency::run(&options),
+        Bench::State(options) => state::run(&options),
+        Bench::Ndw(options) => ndw::run(&options),
+        Bench::Simulator(options) => simulator::run(&options),
+        Bench::Pipeline(options) => pipeline::run(&options),
         Bench::LinearRoad(options) => linear_road::run(&options),
     }
 }

@@ -3,10 +3,10 @@
 //! Newest position by vehicle; traffic by road in windows of one minute, and of five that start every minute; the city by
 //! minute; the city now. The answers must equal a batch query's.
 
-mod data;
-mod event;
+pub(crate) mod data;
+pub(crate) mod event;
 mod floor;
-mod flow;
+pub(crate) mod flow;
 mod now;
 mod positions;
 mod replay;

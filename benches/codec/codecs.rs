@@ -1,0 +1,183 @@
+//! The codecs, each with its own sort of buffer.
+
+use columnar::bytes::indexed;
+use columnar::{Borrow, Clear, FromBytes, Len, Push};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use smartcity::model::{Instant, Reading};
+use smartcity::{Diff, Time};
+
+use super::rows::{Named, Reported, Row, Update};
+
+/// A way to write rows into a buffer and to read them.
+pub(crate) trait Codec<R> {
+    const NAME: &'static str;
+    /// A buffer; used again.
+    type Wire: Default;
+
+    fn encode(&mut self, rows: &Vec<R>, wire: &mut Self::Wire);
+
+    /// Reads the rows and looks at every field: the sum of [`sum`](Self::sum).
+    fn decode(&self, wire: &mut Self::Wire) -> u64;
+
+    /// A look at every field of a row.
+    fn sum(row: &R) -> u64;
+
+    /// Bytes.
+    fn length(wire: &Self::Wire) -> usize;
+
+    fn copy(&self, wire: &Self::Wire) -> Self::Wire;
+}
+
+/// A look at every field.
+pub(crate) trait Look {
+    fn look(&self) -> u64;
+}
+
+impl Look for Update<Reported> {
+    fn look(&self) -> u64 {
+        let ((time, id, vehicle, road, latitude, longitude, speed), at, diff) = *self;
+        let numbers = [latitude as u64, longitude as u64, speed as u64, time as u64, id, vehicle, road, at];
+        numbers.into_iter().fold(diff as u64, u64::wrapping_add)
+    }
+}
+
+impl Look for Update<Named> {
+    fn look(&self) -> u64 {
+        let ((id, text), at, diff) = self;
+        id.wrapping_add(text.len() as u64).wrapping_add(*at).wrapping_add(*diff as u64)
+    }
+}
+
+impl Look for (Reading<Instant>, Time, Diff) {
+    fn look(&self) -> u64 {
+        let (Reading { origin, id, device, arrived, .. }, at, diff) = self;
+        [origin.offset, device.get(), *arrived, *at, *diff as u64].into_iter().fold(id.get(), u64::wrapping_add)
+    }
+}
+
+/// What timely writes vectors with.
+pub(crate) struct Bincode;
+
+impl<R: Serialize + DeserializeOwned + Look> Codec<R> for Bincode {
+    const NAME: &'static str = "bincode";
+    type Wire = Vec<u8>;
+
+    fn encode(&mut self, rows: &Vec<R>, wire: &mut Vec<u8>) {
+        wire.clear();
+        bincode::serialize_into(wire, rows).expect("rows are written to memory");
+    }
+
+    fn decode(&self, wire: &mut Vec<u8>) -> u64 {
+        let rows: Vec<R> = bincode::deserialize(wire).expect("rows are read as they were written");
+        rows.iter().map(Look::look).fold(0, u64::wrapping_add)
+    }
+
+    fn sum(row: &R) -> u64 {
+        row.look()
+    }
+
+    fn length(wire: &Vec<u8>) -> usize {
+        wire.len()
+    }
+
+    fn copy(&self, wire: &Vec<u8>) -> Vec<u8> {
+        wire.clone()
+    }
+}
+
+/// Field by field: a column each.
+pub(crate) struct Columnar<R: Row>
+where
+    Update<R>: columnar::Columnar,
+{
+    columns: columnar::ContainerOf<Update<R>>,
+}
+
+impl<R: Row> Default for Columnar<R>
+where
+    Update<R>: columnar::Columnar,
+{
+    fn default() -> Self {
+        Self { columns: Default::default() }
+    }
+}
+
+macro_rules! columnar {
+    ($row:ty, $fields:pat => $sum:expr) => {
+        impl Codec<Update<$row>> for Columnar<$row> {
+            const NAME: &'static str = "columnar";
+            type Wire = Vec<u64>;
+
+            fn encode(&mut self, rows: &Vec<Update<$row>>, wire: &mut Vec<u64>) {
+                wire.clear();
+                self.columns.clear();
+                rows.iter().for_each(|row| self.columns.push(row));
+                indexed::encode(wire, &self.columns.borrow());
+            }
+
+            fn decode(&self, wire: &mut Vec<u64>) -> u64 {
+                type Columns = columnar::ContainerOf<Update<$row>>;
+                let columns = <Columns as Borrow>::Borrowed::from_bytes(&mut indexed::decode(wire));
+                let rows = (0..columns.len()).map(|row| {
+                    let $fields = columnar::Index::get(&columns, row);
+                    $sum
+                });
+                rows.fold(0, u64::wrapping_add)
+            }
+
+            fn sum(row: &Update<$row>) -> u64 {
+                row.look()
+            }
+
+            fn length(wire: &Vec<u64>) -> usize {
+                8 * wire.len()
+            }
+
+            fn copy(&self, wire: &Vec<u64>) -> Vec<u64> {
+                wire.clone()
+            }
+        }
+    };
+}
+
+columnar!(Reported, (fields, at, diff) => {
+    let (time, id, vehicle, road, latitude, longitude, speed) = fields;
+    ((*time, *id, *vehicle, *road, *latitude, *longitude, *speed), *at, *diff).look()
+});
+columnar!(Named, ((id, text), at, diff) => {
+    id.wrapping_add(text.len() as u64).wrapping_add(*at).wrapping_add(*diff as u64)
+});
+
+/// The memory of the rows as it is.
+pub(crate) struct Abomonation;
+
+impl<R: abomonation::Abomonation + Look> Codec<R> for Abomonation {
+    const NAME: &'static str = "abomonation";
+    type Wire = Vec<u8>;
+
+    fn encode(&mut self, rows: &Vec<R>, wire: &mut Vec<u8>) {
+        wire.clear();
+        // SAFETY: none to be had, which is the advisory: padding is read. The bytes stay in this process.
+        unsafe { abomonation::encode(rows, wire) }.expect("rows are written to memory");
+    }
+
+    fn decode(&self, wire: &mut Vec<u8>) -> u64 {
+        assert_eq!(wire.as_ptr().align_offset(align_of::<Vec<R>>()), 0, "the buffer is aligned for the rows");
+        // SAFETY: the bytes are those that `encode` wrote for this type in this process, and aligned for it.
+        let (rows, _) = unsafe { abomonation::decode::<Vec<R>>(wire) }.expect("rows are read as they were written");
+        rows.iter().map(Look::look).fold(0, u64::wrapping_add)
+    }
+
+    fn sum(row: &R) -> u64 {
+        row.look()
+    }
+
+    fn length(wire: &Vec<u8>) -> usize {
+        wire.len()
+    }
+
+    fn copy(&self, wire: &Vec<u8>) -> Vec<u8> {
+        wire.clone()
+    }
+}

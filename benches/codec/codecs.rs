@@ -87,17 +87,11 @@ impl<R: Serialize + DeserializeOwned + Look> Codec<R> for Bincode {
 }
 
 /// Field by field: a column each.
-pub(crate) struct Columnar<R: Row>
-where
-    Update<R>: columnar::Columnar,
-{
+pub(crate) struct Columnar<R: Row> {
     columns: columnar::ContainerOf<Update<R>>,
 }
 
-impl<R: Row> Default for Columnar<R>
-where
-    Update<R>: columnar::Columnar,
-{
+impl<R: Row> Default for Columnar<R> {
     fn default() -> Self {
         Self { columns: Default::default() }
     }

@@ -62,8 +62,15 @@ release:
 $(CITY_V1)/gps: | release
 	$(BENCH) generate $(CITY_V1)
 
-bench: release $(CITY_V1)/gps ## run the long benchmarks, then make docs/performance.md of their results (RESULTS: where they are)
+bench: release $(CITY_V1)/gps ## run the long benchmarks, and make docs/performance.md of all results (RESULTS: where they are)
 	python3 benches/peers/run.py $(CITY_V1) --only smartcity --repeat 3 --out $(RESULTS)/peers.json
+	$(BENCH) linear-road --out $(RESULTS)
+	$(BENCH) latency --out $(RESULTS)
+	$(BENCH) state --out $(RESULTS)
+	$(BENCH) simulator --out $(RESULTS)
+	$(BENCH) pipeline --data $(CITY_V1) --out $(RESULTS)
+	$(BENCH) ndw --out $(RESULTS)
+	SMARTCITY_BENCH_OUT=$(abspath $(RESULTS)) $(CARGO) bench $(LOCKED) --bench codec
 	python3 benches/report.py $(RESULTS) docs/performance.md
 
 bench-peers: release $(CITY_V1)/gps ## run city-v1 on smartcity and on each peer that can be installed (PEERS="--only dbsp": on some)

@@ -147,6 +147,12 @@ def engines(tables):
     return sorted(found, key=lambda engine: engine.cost)
 
 
+def measured(runs):
+    """The engines of all runs of city-v1, ours and the peers', the cheapest first."""
+    of = lambda bench: joined([run for run in runs if run["bench"] == bench])
+    return engines([*of("city-v1"), *of("peers")])
+
+
 def like(engine, ours):
     """Our row to compare with: as many rows a step and workers where we have such a row, else our cheapest."""
     def distance(candidate):
@@ -334,7 +340,7 @@ def render(runs, folder):
         plots[f"{name}.svg"] = picture
         parts.append(f"![{title}]({folder}/{name}.svg)")
 
-    found = engines(table for bench in ("city-v1", "peers") for table in joined(by_bench.get(bench, [])))
+    found = measured(runs)
     if found:
         table = comparison(found)
         parts.append("## Ours, the floor and the peers")
@@ -384,7 +390,7 @@ def main(given):
             file.write(picture)
     with open(out, "w") as file:
         file.write(text)
-    found = engines(table for run in runs if run["bench"] in ("city-v1", "peers") for table in joined([run]))
+    found = measured(runs)
     if found:
         print(terminal(comparison(found)))
     print(f"{len(runs)} runs, {len(plots)} plots: {out}")

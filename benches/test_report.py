@@ -163,6 +163,12 @@ class Measure(Folders):
         self.assertEqual((measured.exit_code, measured.facts), (0, {"steps": 3}))
         self.assertGreaterEqual(measured.cpu_s, 0.3)
 
+    def test_work_after_the_end_is_not_counted(self):
+        measure.adopt_orphans()
+        program = "import time; print('{\"done\": true}', flush=True); time.sleep(0.2)\nwhile time.process_time() < 0.5: pass"
+        measured = measure.run([sys.executable, "-c", program], 20, os.path.join(self.work.name, "errors"))
+        self.assertLess(measured.cpu_s, 0.4)
+
     def test_what_exceeds_the_limit_is_ended(self):
         measure.adopt_orphans()
         slow = [sys.executable, "-c", "import time; time.sleep(60)"]

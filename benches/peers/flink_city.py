@@ -146,6 +146,7 @@ peer.mark_ready()
 start = time.monotonic()
 inserts.execute().wait()
 job_s = time.monotonic() - start
+peer.mark_done()
 
 
 def plain(name, cell):

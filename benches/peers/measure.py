@@ -58,9 +58,9 @@ def tree():
 
 def run(command, limit_s, errors, environment=None):
     """Runs `command`, its standard error to the file `errors`. Each line of JSON on its standard output adds to its facts;
-    the line {"ready": true} marks the CPU it had used by then."""
+    the line {"ready": true} marks the CPU it had used by then, and {"done": true} the end of what is measured."""
     result = Measured()
-    reaped_cpu = 0.0
+    reaped_cpu, marks = 0.0, {}
     with open(errors, "w") as log:
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
@@ -76,8 +76,9 @@ def run(command, limit_s, errors, environment=None):
                 continue
             if not isinstance(said, dict):
                 continue
-            if said.pop("ready", False):
-                result.ready_cpu_s = reaped_cpu + sum(cpu for cpu, _ in tree().values())
+            for mark in ("ready", "done"):
+                if said.pop(mark, False):
+                    marks[mark] = reaped_cpu + sum(cpu for cpu, _ in tree().values()), time.monotonic() - start
             result.facts.update(said)
 
     listener = threading.Thread(target=listen, daemon=True)
@@ -103,7 +104,8 @@ def run(command, limit_s, errors, environment=None):
                 continue
             sample_at = time.monotonic() + SAMPLE_S
             alive = tree()
-            result.peak_mib = max(result.peak_mib, sum(rss for _, rss in alive.values()) / 2**20)
+            if "done" not in marks:
+                result.peak_mib = max(result.peak_mib, sum(rss for _, rss in alive.values()) / 2**20)
             now = time.monotonic()
             if now - start > limit_s if ended is None else now - ended > GRACE_S:
                 end(alive)
@@ -113,6 +115,10 @@ def run(command, limit_s, errors, environment=None):
     listener.join(GRACE_S)
     child.stdout.close()
     result.cpu_s = reaped_cpu
+    if "ready" in marks:
+        result.ready_cpu_s, _ = marks["ready"]
+    if "done" in marks:
+        result.cpu_s, result.wall_s = marks["done"]
     return result
 
 

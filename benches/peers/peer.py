@@ -2,13 +2,15 @@
 
 A peer is run as `SCRIPT DATA OUT [--workers N] [--rows N] [--form NAME]`. It reads DATA/gps/*.ndjson and DATA/roads.csv,
 writes OUT/{latest,road_1m,road_5m,city_1m,city_now}.csv with `ts` and `w` as milliseconds since the epoch, and prints one
-line of JSON with its own facts. `mark_ready` tells the driver that everything before the job itself is done.
+line of JSON with its own facts. `mark_ready` tells the driver that everything before the job itself is done, `mark_done`
+that the engine has finished where making the tables is other work.
 """
 
 import argparse
 import csv
 import json
 import os
+import time
 
 CONGESTED = 0.4
 LEVELS = [(0.8, "free"), (0.6, "light"), (0.4, "moderate"), (0.2, "heavy")]
@@ -37,6 +39,12 @@ def arguments(*forms):
 
 def mark_ready():
     print(json.dumps({"ready": True}), flush=True)
+
+
+def mark_done():
+    """What comes after this is not the engine's work; the pause lets the driver look."""
+    print(json.dumps({"done": True}), flush=True)
+    time.sleep(0.2)
 
 
 def facts(**what):

@@ -189,11 +189,14 @@ def link(source, to):
 def run_peer(peer, first, data, rows, out, given, lock):
     words = [str(word) for word in [*first, *options(peer, data, rows, out)]]
     errors = given.cache / "peers" / f"{peer.key}-last.log"
+    scratch = out.with_name("scratch")  # in our own folder, so that it goes even where the peer has to be killed
     runs = []
     for _ in range(given.repeat):
-        shutil.rmtree(out, ignore_errors=True)
+        for folder in (out, scratch):
+            shutil.rmtree(folder, ignore_errors=True)
+        scratch.mkdir()
         with lock():
-            measured = measure.run(words, given.limit, errors)
+            measured = measure.run(words, given.limit, errors, {"TMPDIR": str(scratch)})
         if measured.exit_code is None:
             raise Skipped(f"stopped after the limit of {given.limit:g} s")
         if measured.exit_code:

@@ -151,14 +151,8 @@ fn median(options: &Options, line: (usize, usize, u64)) -> anyhow::Result<Run> {
     let mut runs = Vec::new();
     for _ in 0..options.runs {
         let mut command = Command::new(std::env::current_exe().context("this program is not found again")?);
-        command.args([
-            "bench",
-            "city-v1",
-            "--once",
-            &workers.to_string(),
-            "--rows-per-step",
-            &rows_per_step.to_string(),
-        ]);
+        command.args(["bench", "city-v1", "--once", &workers.to_string()]);
+        command.args(["--rows-per-step", &rows_per_step.to_string(), "--remembered-s", &remembered_s.to_string()]);
         if let Some(files) = options.files {
             command.args(["--files", &files.to_string()]);
         }

@@ -15,6 +15,7 @@ pub(crate) trait Codec<R> {
     /// A buffer; used again.
     type Wire: Default;
 
+    #[expect(clippy::ptr_arg, reason = "abomonation writes a vector, its own memory and all")]
     fn encode(&mut self, rows: &Vec<R>, wire: &mut Self::Wire);
 
     /// Reads the rows and looks at every field: the sum of [`sum`](Self::sum).

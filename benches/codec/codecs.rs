@@ -15,6 +15,7 @@ pub(crate) trait Codec<R> {
     /// A buffer; used again.
     type Wire: Default;
 
+    #[expect(clippy::ptr_arg, reason = "abomonation writes a vector, its own memory and all")]
     fn encode(&mut self, rows: &Vec<R>, wire: &mut Self::Wire);
 
     /// Reads the rows and looks at every field: the sum of [`sum`](Self::sum).
@@ -87,17 +88,11 @@ impl<R: Serialize + DeserializeOwned + Look> Codec<R> for Bincode {
 }
 
 /// Field by field: a column each.
-pub(crate) struct Columnar<R: Row>
-where
-    Update<R>: columnar::Columnar,
-{
+pub(crate) struct Columnar<R: Row> {
     columns: columnar::ContainerOf<Update<R>>,
 }
 
-impl<R: Row> Default for Columnar<R>
-where
-    Update<R>: columnar::Columnar,
-{
+impl<R: Row> Default for Columnar<R> {
     fn default() -> Self {
         Self { columns: Default::default() }
     }

@@ -16,7 +16,7 @@ pub(crate) type Reported = (i64, u64, u64, u64, i32, i32, i32);
 pub(crate) type Named = (u64, String);
 
 /// A row that can be made and looked at.
-pub(crate) trait Row: Clone + Serialize + DeserializeOwned {
+pub(crate) trait Row: Clone + Serialize + DeserializeOwned + columnar::Columnar {
     /// The update number `number`.
     fn update(number: u64) -> Update<Self>;
 }

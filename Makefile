@@ -68,7 +68,7 @@ bench: release $(CITY_V1)/gps ## run the long benchmarks, and make docs/performa
 	$(BENCH) latency --out $(RESULTS)
 	$(BENCH) state --out $(RESULTS)
 	$(BENCH) simulator --out $(RESULTS)
-	$(BENCH) pipeline --data $(CITY_V1) --out $(RESULTS)
+	$(BENCH) pipeline $(CITY_V1) --out $(RESULTS)
 	$(BENCH) ndw --out $(RESULTS)
 	SMARTCITY_BENCH_OUT=$(abspath $(RESULTS)) $(CARGO) bench $(LOCKED) --bench codec
 	python3 benches/report.py $(RESULTS) docs/performance.md

@@ -13,8 +13,8 @@
 //! for the whole run, as the batch answer has them all; message ids, and the positions behind the newest, are remembered
 //! for a time that the run sets.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use differential_dataflow::input::InputSession;
 use memchr::memchr_iter;
@@ -27,6 +27,7 @@ use smartcity::{Dataflow, Diff, Rows, Time};
 use timely::worker::Worker;
 
 use super::event::{self, Event, Speed};
+use super::replay::Piece;
 use super::{now, positions, roads};
 
 /// How long a message is remembered, by event time, unless the run says otherwise: four times as long as the workload's
@@ -40,13 +41,23 @@ pub(crate) struct Road {
     pub(crate) free_flow: Speed,
 }
 
-/// The workload; a clone counts into the same counters.
+/// The workload.
 #[derive(Clone, Debug)]
 pub(crate) struct CityV1 {
     /// How long a message is remembered.
     pub(crate) remembered_ms: Time,
+    /// What the workers count while they read.
+    pub(crate) reading: Arc<Reading>,
+}
+
+/// How reading goes, on all workers.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    pub(crate) events: AtomicU64,
     /// Lines that were no event.
-    pub(crate) refused: Arc<AtomicU64>,
+    pub(crate) refused: AtomicU64,
+    /// The first piece that could not be read.
+    pub(crate) error: Mutex<Option<anyhow::Error>>,
 }
 
 /// What is dealt to a worker.
@@ -55,6 +66,8 @@ pub(crate) enum Dealt {
     Roads(Vec<Road>),
     /// Lines of NDJSON.
     Lines(Vec<u8>),
+    /// Lines of NDJSON in a file.
+    Piece(Piece),
 }
 
 pub(crate) struct Inputs {
@@ -62,6 +75,7 @@ pub(crate) struct Inputs {
     roads: InputSession<Time, (Id, Speed), Diff>,
     names: InputSession<Time, Name, Diff>,
     named: FxHashSet<Id>,
+    piece: Vec<u8>,
 }
 
 impl Inputs {
@@ -82,6 +96,7 @@ impl Dataflow for CityV1 {
             roads: InputSession::new(),
             names: InputSession::new(),
             named: FxHashSet::default(),
+            piece: Vec::new(),
         };
         worker.dataflow_named("CityV1", |scope| {
             let names = inputs.names.to_collection(scope);
@@ -100,21 +115,16 @@ impl Dataflow for CityV1 {
                     inputs.roads.update_at((id, road.free_flow), tick, 1);
                 }
             }
-            Dealt::Lines(lines) => {
-                let mut start = 0;
-                for end in memchr_iter(b'\n', &lines).chain([lines.len()]) {
-                    let line = &lines[start..end];
-                    start = end + 1;
-                    let is_event = event::read(line, |fields| {
-                        let event = fields.event();
-                        inputs.name(tick, event.vehicle, fields.device_id);
-                        inputs.name(tick, event.road, fields.road_id);
-                        inputs.events.update_at(event, tick, 1);
-                    });
-                    if !is_event && !line.trim_ascii().is_empty() {
-                        self.refused.fetch_add(1, Ordering::Relaxed);
+            Dealt::Lines(lines) => self.feed_lines(inputs, tick, &lines),
+            Dealt::Piece(piece) => {
+                let mut lines = std::mem::take(&mut inputs.piece);
+                match piece.read(&mut lines) {
+                    Ok(()) => self.feed_lines(inputs, tick, &lines),
+                    Err(error) => {
+                        self.reading.error.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get_or_insert(error);
                     }
                 }
+                inputs.piece = lines;
             }
         }
     }
@@ -126,6 +136,29 @@ impl Dataflow for CityV1 {
         inputs.events.flush();
         inputs.roads.flush();
         inputs.names.flush();
+    }
+}
+
+impl CityV1 {
+    fn feed_lines(&self, inputs: &mut Inputs, tick: Time, lines: &[u8]) {
+        let (mut start, mut events, mut refused) = (0, 0, 0);
+        for end in memchr_iter(b'\n', lines).chain([lines.len()]) {
+            let line = &lines[start..end];
+            start = end + 1;
+            let is_event = event::read(line, |fields| {
+                let event = fields.event();
+                inputs.name(tick, event.vehicle, fields.device_id);
+                inputs.name(tick, event.road, fields.road_id);
+                inputs.events.update_at(event, tick, 1);
+            });
+            if is_event {
+                events += 1;
+            } else if !line.trim_ascii().is_empty() {
+                refused += 1;
+            }
+        }
+        self.reading.events.fetch_add(events, Ordering::Relaxed);
+        self.reading.refused.fetch_add(refused, Ordering::Relaxed);
     }
 }
 

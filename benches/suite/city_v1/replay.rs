@@ -2,28 +2,28 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use anyhow::Context;
-use memchr::{memchr_iter, memrchr};
+use memchr::{memchr, memchr_iter, memrchr};
 use smartcity::view::{Snapshot, Views};
 use smartcity::{Crew, Time};
 
 use super::data::Data;
 use super::event;
-use super::flow::{CityV1, Dealt};
+use super::flow::{CityV1, Dealt, Reading};
 
 /// Steps that may be on their way to the views.
 const STEPS_IN_FLIGHT: usize = 2;
 
 /// A step is dealt in pieces of at most this many lines: all workers begin at once, and the memory of a piece is used again
 /// while it is warm.
-const LINES_PER_PIECE: usize = 1_000;
+const LINES_PER_PIECE: u64 = 1_000;
 
 /// How the files are replayed.
 #[derive(Clone, Copy, Debug)]
@@ -44,34 +44,34 @@ pub(crate) struct Outcome {
     pub(crate) views: Arc<Snapshot>,
 }
 
-/// Replays the events of `data` as fast as the machine goes; `progress` hears how many bytes are read each time.
+/// Replays the events of `data` as fast as the machine goes; `progress` hears how many bytes are dealt each time.
 ///
-/// A step is `rows_per_step` lines in the order of the files, all at one tick: the time of the event before it, as a
-/// replay's clock has it.
+/// A step is so many bytes as `rows_per_step` lines have on average, cut at the end of a line. All its rows are of one tick:
+/// the time of the event before it, as a replay's clock has it. Workers read their pieces themselves, as they will read
+/// their partitions of a topic: nobody hands bytes from thread to thread.
 pub(crate) fn replay(data: &Data, pace: Pace, progress: impl Fn(u64)) -> anyhow::Result<Outcome> {
-    let refused = Arc::default();
-    let flow = CityV1 { remembered_ms: pace.remembered_ms, refused: Arc::clone(&refused) };
+    let reading = Arc::<Reading>::default();
+    let flow = CityV1 { remembered_ms: pace.remembered_ms, reading: Arc::clone(&reading) };
     let epoch = Instant::now();
     let views = Views::new(1, move || epoch.elapsed().as_millis() as Time);
     let mut crew = Crew::start(timely::Config::process(pace.workers), flow, views)?;
     let mut steps = Steps::default();
-    let mut lines = Lines::new(&data.files, progress);
-    let (mut tick, mut events) = (1, 0);
+    let mut cutter = Cutter::new(&data.files)?;
+    let bytes_per_step = pace.rows_per_step as u64 * cutter.bytes_per_line;
+    let bytes_per_piece = bytes_per_step.div_ceil(pace.workers as u64).min(LINES_PER_PIECE * cutter.bytes_per_line);
+    let mut tick = 1;
     crew.deal(tick, Dealt::Roads(data.roads.clone()));
-    let piece = pace.rows_per_step.div_ceil(pace.workers).clamp(1, LINES_PER_PIECE);
     loop {
         let began = Instant::now();
-        let (mut left, mut last) = (pace.rows_per_step, None);
+        let (mut left, mut last) = (bytes_per_step, None);
         while left > 0 {
-            let (taken, bytes) = lines.take(piece.min(left))?;
-            if taken == 0 {
-                break;
-            }
-            left -= taken;
-            last = last_time(&bytes).or(last);
-            crew.deal(tick, Dealt::Lines(bytes));
+            let Some(piece) = cutter.next(bytes_per_piece.min(left))? else { break };
+            let bytes = piece.range.end - piece.range.start;
+            left = left.saturating_sub(bytes);
+            progress(bytes);
+            last = piece.last_time.or(last);
+            crew.deal(tick, Dealt::Piece(piece));
         }
-        events += (pace.rows_per_step - left) as u64;
         crew.complete(tick);
         steps.wait(&crew, STEPS_IN_FLIGHT - 1);
         steps.on_their_way.push_back((tick, began));
@@ -83,8 +83,12 @@ pub(crate) fn replay(data: &Data, pace: Pace, progress: impl Fn(u64)) -> anyhow:
     steps.wait(&crew, 0);
     let views = crew.views().snapshot();
     crew.shutdown();
+    if let Some(error) = reading.error.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take() {
+        return Err(error);
+    }
     steps.step_ms.sort_by(f64::total_cmp);
-    Ok(Outcome { events, refused: refused.load(Ordering::Relaxed), step_ms: steps.step_ms, views })
+    let [events, refused] = [&reading.events, &reading.refused].map(|count| count.load(Ordering::Relaxed));
+    Ok(Outcome { events, refused, step_ms: steps.step_ms, views })
 }
 
 /// Steps that were dealt, and how long those took that are done.
@@ -125,76 +129,93 @@ fn last_time(lines: &[u8]) -> Option<Time> {
     }
 }
 
-/// The lines of several files, some at a time.
-struct Lines<F> {
-    files: VecDeque<PathBuf>,
-    file: Option<(PathBuf, File)>,
-    progress: F,
-    buffer: Vec<u8>,
-    /// The part of the buffer that was read and not taken: at its end the beginning of a line.
-    rest: Range<usize>,
+/// A part of a file, from the beginning of a line to the end of one.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    path: Arc<Path>,
+    range: Range<u64>,
+    /// The time of its last event.
+    last_time: Option<Time>,
 }
 
-const BUFFER_BYTES: usize = 256 << 10;
+impl Piece {
+    /// Reads it into `buffer`.
+    pub(crate) fn read(&self, buffer: &mut Vec<u8>) -> anyhow::Result<()> {
+        let mut read = || {
+            let mut file = File::open(&self.path)?;
+            file.seek(SeekFrom::Start(self.range.start))?;
+            buffer.resize((self.range.end - self.range.start) as usize, 0);
+            file.read_exact(buffer)
+        };
+        read().with_context(|| format!("cannot read {}", self.path.display()))
+    }
+}
 
-impl<F: Fn(u64)> Lines<F> {
-    fn new(files: &[PathBuf], progress: F) -> Self {
-        let files = files.iter().cloned().collect();
-        Self { files, file: None, progress, buffer: vec![0; BUFFER_BYTES], rest: 0..0 }
+/// Cuts files into pieces.
+struct Cutter {
+    files: VecDeque<PathBuf>,
+    /// The file at hand, its length, and where the next piece begins.
+    file: Option<(Arc<Path>, File, u64)>,
+    at: u64,
+    /// Of the first lines of the first file.
+    bytes_per_line: u64,
+}
+
+/// Read around a cut: holds a line, and mostly several.
+const WINDOW_BYTES: u64 = 1_024;
+
+impl Cutter {
+    fn new(files: &[PathBuf]) -> anyhow::Result<Self> {
+        let mut cutter = Self { files: files.iter().cloned().collect(), file: None, at: 0, bytes_per_line: 1 };
+        if let Some(first) = files.first() {
+            let mut head = Vec::new();
+            let read = File::open(first).and_then(|file| file.take(64 * WINDOW_BYTES).read_to_end(&mut head));
+            read.with_context(|| format!("cannot read {}", first.display()))?;
+            let lines = memchr_iter(b'\n', &head).count().max(1);
+            cutter.bytes_per_line = (memrchr(b'\n', &head).map_or(head.len(), |end| end + 1) / lines).max(1) as u64;
+        }
+        Ok(cutter)
     }
 
-    /// The next `count` lines with their ends, and how many there are: fewer at the end of the data.
-    fn take(&mut self, count: usize) -> anyhow::Result<(usize, Vec<u8>)> {
-        let (mut found, mut searched) = (0, 0);
+    /// The next piece of about `bytes` bytes: more, up to the end of a line, or less, at the end of a file.
+    fn next(&mut self, bytes: u64) -> anyhow::Result<Option<Piece>> {
         loop {
-            let rest = &self.buffer[self.rest.clone()];
-            for end in memchr_iter(b'\n', &rest[searched..]) {
-                found += 1;
-                if found == count {
-                    let lines = rest[..=searched + end].to_vec();
-                    self.rest.start += lines.len();
-                    return Ok((found, lines));
-                }
-            }
-            searched = rest.len();
-            if !self.read_more()? {
-                let lines = self.buffer[self.rest.clone()].to_vec();
-                self.rest = 0..0;
-                return Ok((found, lines));
-            }
-        }
-    }
-
-    /// Reads on; `false` at the end of the data. What is read ends with the end of a line at the latest at the end of its
-    /// file.
-    fn read_more(&mut self) -> anyhow::Result<bool> {
-        self.buffer.copy_within(self.rest.clone(), 0);
-        self.rest = 0..self.rest.len();
-        if self.rest.end == self.buffer.len() {
-            self.buffer.resize(2 * self.buffer.len(), 0);
-        }
-        loop {
-            let (path, file) = match &mut self.file {
+            let (path, file, length) = match &mut self.file {
                 Some(open) => open,
                 empty => {
-                    let Some(path) = self.files.pop_front() else { return Ok(false) };
+                    let Some(path) = self.files.pop_front() else { return Ok(None) };
                     let file = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
-                    empty.insert((path, file))
+                    let length = file.metadata()?.len();
+                    self.at = 0;
+                    empty.insert((path.into(), file, length))
                 }
             };
-            let read = file.read(&mut self.buffer[self.rest.end..]);
-            let read = read.with_context(|| format!("cannot read {}", path.display()))?;
-            self.rest.end += read;
-            (self.progress)(read as u64);
-            if read > 0 {
-                return Ok(true);
+            if self.at >= *length {
+                self.file = None;
+                continue;
             }
-            self.file = None;
-            if self.buffer[self.rest.clone()].last().is_some_and(|&byte| byte != b'\n') {
-                self.buffer[self.rest.end] = b'\n';
-                self.rest.end += 1;
-                return Ok(true);
-            }
+            let cut = cut(file, (self.at + bytes).min(*length), *length);
+            let (end, last_time) = cut.with_context(|| format!("cannot read {}", path.display()))?;
+            let range = self.at..end;
+            self.at = end;
+            return Ok(Some(Piece { path: Arc::clone(path), range, last_time }));
+        }
+    }
+}
+
+/// The end of the line that holds the byte before `near`, and the time of the last event up to it.
+fn cut(file: &mut File, near: u64, length: u64) -> std::io::Result<(u64, Option<Time>)> {
+    let start = near.saturating_sub(WINDOW_BYTES);
+    let before = (near - start) as usize;
+    let mut window = Vec::new();
+    file.seek(SeekFrom::Start(start))?;
+    loop {
+        let read = file.by_ref().take(2 * WINDOW_BYTES).read_to_end(&mut window)?;
+        let end = memchr(b'\n', &window[before.saturating_sub(1)..]).map(|found| before.max(1) + found);
+        if end.is_some() || read == 0 {
+            let end = end.unwrap_or(window.len());
+            let lines = window[..end].trim_ascii_end();
+            return Ok(((start + end as u64).min(length), last_time(lines)));
         }
     }
 }
@@ -204,17 +225,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_taken_across_files_and_none_is_lost() {
+    fn pieces_end_with_lines_and_none_is_lost() {
         let folder = tempfile::tempdir().unwrap();
-        let files = ["a\nbb\nccc", "dddd\n", "", "e\n"].iter().enumerate().map(|(i, text)| {
-            let path = folder.path().join(i.to_string());
-            std::fs::write(&path, text).unwrap();
-            path
-        });
-        let mut lines = Lines::new(&files.collect::<Vec<_>>(), |_| ());
-        assert_eq!(lines.take(2).unwrap(), (2, b"a\nbb\n".to_vec()));
-        assert_eq!(lines.take(2).unwrap(), (2, b"ccc\ndddd\n".to_vec()));
-        assert_eq!(lines.take(2).unwrap(), (1, b"e\n".to_vec()));
-        assert_eq!(lines.take(2).unwrap(), (0, Vec::new()));
+        let texts = ["a\nbb\nccc", "dddd\n", "", "e\n"];
+        let files: Vec<_> = texts.iter().enumerate().map(|(i, _)| folder.path().join(i.to_string())).collect();
+        files.iter().zip(texts).for_each(|(file, text)| std::fs::write(file, text).unwrap());
+        for bytes in 1..9 {
+            let (mut cutter, mut pieces, mut piece_text) = (Cutter::new(&files).unwrap(), Vec::new(), Vec::new());
+            while let Some(piece) = cutter.next(bytes).unwrap() {
+                piece.read(&mut piece_text).unwrap();
+                pieces.push(String::from_utf8(piece_text.clone()).unwrap());
+            }
+            assert_eq!(pieces.concat(), texts.concat(), "{bytes} bytes a piece");
+            assert!(pieces.iter().all(|piece| piece.ends_with('\n') || piece.ends_with("ccc")), "{pieces:?}");
+        }
     }
 }

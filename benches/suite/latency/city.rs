@@ -30,7 +30,7 @@ pub(super) fn run(case: &Case) -> anyhow::Result<Figures> {
         let ticks = snapshot.position().through.saturating_sub(START) / tick.as_millis() as Time;
         published.note(of_rows.before(tick * ticks as u32));
     });
-    let flow = CityV1 { remembered_ms: REMEMBERED_MS, refused: Arc::default() };
+    let flow = CityV1 { remembered_ms: REMEMBERED_MS, reading: Arc::default() };
     let mut crew = Crew::start(timely::Config::process(case.workers), flow, views)?;
     crew.deal(START, Dealt::Roads(Traffic::roads()));
     crew.complete(START);

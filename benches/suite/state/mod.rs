@@ -22,7 +22,7 @@ pub(crate) struct Options {
     #[arg(long, value_delimiter = ',', default_values_t = [1_000, 10_000, 100_000, 1_000_000])]
     vehicles: Vec<u64>,
     /// Rows of a step; a step is as long as they take at 1,000 rows a second.
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 1_000)]
     rows_per_step: u64,
     /// Runs of each line; the one with the median processor time is shown.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]

@@ -56,7 +56,7 @@ pub(super) fn run(case: &Steady) -> anyhow::Result<Figures> {
     let mut measured = traffic.clone().skip(steps(before) * case.rows_per_step);
     let measured: Vec<_> = (0..steps(ROWS_MEASURED)).map(|_| pieces(&mut measured, case)).collect();
 
-    let flow = CityV1 { remembered_ms: REMEMBERED_MS, refused: Arc::default() };
+    let flow = CityV1 { remembered_ms: REMEMBERED_MS, reading: Arc::default() };
     let mut crew = Crew::start(timely::Config::process(case.workers), flow, Views::new(1, || 0))?;
     crew.deal(START, Dealt::Roads(Traffic::roads()));
     crew.complete(START);

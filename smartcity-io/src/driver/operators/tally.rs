@@ -73,13 +73,11 @@ impl Tally {
                 self.at.insert(addr, (name, id));
                 self.layout = None;
             }
-            TimelyEvent::Channels(ChannelsEvent { id, mut scope_addr, target: (node, _), .. }) => {
-                // Node 0 is the scope itself: the channel leads out of it, and goes on outside as another one.
-                if node != 0 {
-                    scope_addr.push(node);
-                    self.leads.insert(id, scope_addr);
-                    self.layout = None;
-                }
+            // Node 0 is the scope itself: a channel to it leads out of it, and goes on outside as another one.
+            TimelyEvent::Channels(ChannelsEvent { id, mut scope_addr, target: (node, _), .. }) if node != 0 => {
+                scope_addr.push(node);
+                self.leads.insert(id, scope_addr);
+                self.layout = None;
             }
             _ => {}
         }

@@ -43,7 +43,9 @@ impl Dataflow for Numbers {
             });
             publisher.publish(&ENDINGS, even.clone().map(|number| number % 10).count());
             let sum = keyed(even.map(|number| ((), number)), "Sum", |(), sum: &mut u64, turn| {
-                turn.emit(((), *sum), -isize::from(*sum > 0));
+                if *sum > 0 {
+                    turn.emit(((), *sum), -1);
+                }
                 *sum += turn.changes().iter().map(|(number, _)| number).sum::<u64>();
                 turn.emit(((), *sum), 1);
                 Keep::Yes

@@ -3,14 +3,14 @@
 // The example has more ways to run than the suite takes.
 #[expect(dead_code, reason = "the example uses the rest")]
 #[path = "../../examples/linear_road/mod.rs"]
-mod linear_road;
+mod example;
 
 use anyhow::bail;
 use clap::Args;
 use serde_json::{Value, json};
 
-use self::linear_road::Options as Run;
-use self::linear_road::figures::Figures;
+use self::example::Options as Run;
+use self::example::figures::Figures;
 use super::Common;
 use super::report::{Report, Table};
 
@@ -53,7 +53,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         check: options.check,
         tuples: None,
     };
-    let figures = linear_road::run(&run, &mut |what, done, all| {
+    let figures = example::run(&run, &mut |what, done, all| {
         if bar.message() != what {
             bar.set_message(what.to_owned());
         }

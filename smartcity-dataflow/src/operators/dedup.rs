@@ -79,10 +79,11 @@ where
             seen.forget = forgotten;
             turn.wake(forgotten);
         }
-        if is_withdrawn && !std::mem::replace(&mut seen.withdrawn, true) {
-            if let Some(row) = seen.accepted.take() {
-                turn.emit(Deduplicated::Accepted(row), -1);
-            }
+        if is_withdrawn
+            && !std::mem::replace(&mut seen.withdrawn, true)
+            && let Some(row) = seen.accepted.take()
+        {
+            turn.emit(Deduplicated::Accepted(row), -1);
         }
         turn.for_each_change(|turn, row, mut copies| {
             if is_withdrawal(&row) {

@@ -97,12 +97,15 @@ impl Publisher {
     }
 }
 
+/// A change of a view, beside the worker it goes to.
+type Addressed<K, V> = (u64, ((K, V), Time, Diff));
+
 /// Each change beside the worker it goes to: once for every keeper. Where several processes have to be told, what cancels
 /// out stays here.
 fn for_keepers<'s, K: Key, V: Row>(
     rows: Rows<'s, (K, V)>,
     keepers: Arc<[u64]>,
-) -> StreamVec<'s, Time, (u64, ((K, V), Time, Diff))> {
+) -> StreamVec<'s, Time, Addressed<K, V>> {
     if let [keeper] = *keepers {
         return rows.inner.map(move |update| (keeper, update));
     }

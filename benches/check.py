@@ -22,6 +22,10 @@ TABLES = {
 }
 FRACTIONS = {"lat", "lon", "speed", "avg_speed", "r"}
 TOLERANCE = 1e-6
+# A mean that lies on a threshold of a level is put on either side of it by sums of binary fractions, and by the same engine
+# now on one and now on the other, as its threads add up. Nearer to a threshold than this both levels are right.
+THRESHOLDS = (0.2, 0.4, 0.6, 0.8)
+ON_THRESHOLD = 1e-12
 SHOWN = 3
 
 
@@ -82,6 +86,17 @@ def same(column, ours, theirs):
         return False
 
 
+def is_on_threshold(names, values):
+    """Whether the row's ratio is one of the thresholds."""
+    if "r" not in names:
+        return False
+    try:
+        ratio = float(values[names.index("r")])
+    except ValueError:
+        return False
+    return any(abs(ratio - threshold) <= ON_THRESHOLD for threshold in THRESHOLDS)
+
+
 def compare(folder, oracle, tables=TABLES):
     """What differs, by table: {"rows", "missing", "extra", "cells", "columns": {name: cells}, "examples"}.
 
@@ -101,6 +116,8 @@ def compare(folder, oracle, tables=TABLES):
         wrong, examples = {}, []
         for key in truth.keys() & found.keys():
             for name, ours, theirs in zip(names, found[key], truth[key]):
+                if name == "level" and is_on_threshold(names, truth[key]):
+                    continue
                 if not same(name, ours, theirs):
                     wrong[name] = wrong.get(name, 0) + 1
                     if len(examples) < SHOWN:

@@ -57,6 +57,13 @@ class Check(Folders):
         self.assertEqual(told["latest"]["columns"], {"speed": 1, "road_id": 1})
         self.assertEqual(check.verdict(told), "latest: 2 cells differ of 2 rows")
 
+    def test_a_level_is_free_on_its_threshold_alone(self):
+        names = check.TABLES["road_1m"][1][2:]
+        row = {"n": "809", "vehicles": "3", "avg_speed": "30.0", "r": "0.5999999999999999", "level": "moderate"}
+        self.assertTrue(check.is_on_threshold(names, [row[name] for name in names]))
+        row["r"] = "0.599999"
+        self.assertFalse(check.is_on_threshold(names, [row[name] for name in names]))
+
     def test_no_number_is_no_equal_of_a_number(self):
         self.assertFalse(check.is_equal(self.compared(LATEST.replace("30.5", "nan"))))
         self.assertFalse(check.same("n", "3.0", "3"))

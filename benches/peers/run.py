@@ -209,7 +209,7 @@ def run_peer(peer, first, data, rows, out, given, lock):
 def row_of(peer, run, rows, answers):
     facts = run.facts
     return [
-        peer.name, peer.kind, peer.workers, peer.step or facts.get("rows_per_step"), rows, round(run.wall_s, 2),
+        peer.name, peer.kind, peer.workers, peer.step or (None if peer.kind == "floor" else facts.get("rows_per_step")), rows, round(run.wall_s, 2),
         round(run.cpu_s, 2), round(run.cpu_s / rows * 1e6, 2), round(run.peak_mib), facts.get("step_p50_ms"),
         facts.get("step_p99_ms"), answers,
     ]  # fmt: skip

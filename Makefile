@@ -63,7 +63,7 @@ $(CITY_V1)/gps: | release
 	$(BENCH) generate $(CITY_V1)
 
 bench: release $(CITY_V1)/gps ## run the long benchmarks, and make docs/performance.md of all results (RESULTS: where they are)
-	python3 benches/peers/run.py $(CITY_V1) --only smartcity --repeat 3 --out $(RESULTS)/peers.json
+	python3 benches/peers/run.py $(CITY_V1) --only smartcity --repeat 3 --out $(RESULTS)/ours.json
 	$(BENCH) linear-road --out $(RESULTS)
 	$(BENCH) latency --out $(RESULTS)
 	$(BENCH) state --out $(RESULTS)

@@ -1,19 +1,16 @@
 //! The kernel of the stateful stages: a state for each key, changed once a tick, in order.
 
-use std::collections::BTreeMap;
-use std::collections::hash_map::Entry;
+mod kernel;
+
 use std::hash::Hash;
 
-use differential_dataflow::consolidation::consolidate;
 use differential_dataflow::{AsCollection, ExchangeData, Hashable};
-use rustc_hash::FxHashMap;
-use timely::ContainerBuilder;
-use timely::container::{CapacityContainerBuilder, PushInto};
+use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
-use timely::dataflow::operators::generic::{Operator, OutputBuilderSession};
+use timely::dataflow::operators::generic::Operator;
 use timely::dataflow::operators::vec::Broadcast;
-use timely::dataflow::operators::{Capability, InputCapability};
 
+use self::kernel::{Kernel, Update};
 use crate::{Diff, Rows, Time};
 
 /// What becomes of a key's state after its turn.
@@ -217,206 +214,6 @@ where
 /// Every key on one worker.
 fn by_key<K: ExchangeData + Hash, V: ExchangeData>() -> Exchange<Update<K, V>, impl FnMut(&Update<K, V>) -> u64> {
     Exchange::new(|((key, _), _, _): &Update<K, V>| key.hashed())
-}
-
-type Update<K, V> = ((K, V), Time, Diff);
-
-/// What waits for a tick.
-struct Agenda<K, V, R> {
-    /// Holds the output at the tick until it is done.
-    capability: Capability<Time>,
-    /// Changes as they came, all of this tick.
-    changes: Vec<Vec<Update<K, V>>>,
-    context: Vec<Vec<(R, Time, Diff)>>,
-    wakes: Vec<K>,
-}
-
-impl<K, V, R> Agenda<K, V, R> {
-    fn at(capability: Capability<Time>) -> Self {
-        Self { capability, changes: Vec::new(), context: Vec::new(), wakes: Vec::new() }
-    }
-}
-
-/// A key with its state, and what it has at the tick at hand.
-struct Slot<K, S> {
-    key: K,
-    state: S,
-    /// The key's last change in [`Kernel::chain`], or [`END`].
-    last: u32,
-    /// Whether it is listed in [`Kernel::turns`].
-    is_listed: bool,
-    is_woken: bool,
-    /// Whether the state has never had a turn.
-    is_new: bool,
-}
-
-/// The end of a chain of changes.
-const END: u32 = u32::MAX;
-
-/// States are in `slots`, found by `index`. The changes of a tick are not sorted: each goes to the slot of its key, where a
-/// chain links it to the key's change before. So a change costs one look-up, and only the changes of one key are sorted.
-struct Kernel<K, V, S, O, R, C> {
-    agendas: BTreeMap<Time, Agenda<K, V, R>>,
-    index: FxHashMap<K, u32>,
-    slots: Vec<Slot<K, S>>,
-    /// Slots whose key was dropped.
-    free: Vec<u32>,
-    context: C,
-    /// The changes of the tick, and the one before of the same key.
-    chain: Vec<(Option<(V, Diff)>, u32)>,
-    /// The slots that have changes or were woken.
-    turns: Vec<u32>,
-    changes: Vec<(V, Diff)>,
-    output: Vec<(O, Diff)>,
-    wakes: Vec<Time>,
-}
-
-impl<K, V, S, O, R, C> Kernel<K, V, S, O, R, C>
-where
-    K: ExchangeData + Hash,
-    V: ExchangeData,
-    S: Default,
-    O: differential_dataflow::Data,
-    R: ExchangeData,
-    C: Default,
-{
-    fn new() -> Self {
-        Self {
-            agendas: BTreeMap::new(),
-            index: FxHashMap::default(),
-            slots: Vec::new(),
-            free: Vec::new(),
-            context: C::default(),
-            chain: Vec::new(),
-            turns: Vec::new(),
-            changes: Vec::new(),
-            output: Vec::new(),
-            wakes: Vec::new(),
-        }
-    }
-
-    /// Puts a batch of changes on the agendas of their ticks; a batch of one tick goes whole.
-    fn note<D>(
-        &mut self,
-        capability: &InputCapability<Time>,
-        batch: &mut Vec<(D, Time, Diff)>,
-        list: impl Fn(&mut Agenda<K, V, R>) -> &mut Vec<Vec<(D, Time, Diff)>>,
-    ) {
-        let Some(&(_, first, _)) = batch.first() else { return };
-        let mut of_tick = |time, updates| {
-            let agenda = self.agendas.entry(time).or_insert_with(|| Agenda::at(capability.delayed(&time, 0)));
-            list(agenda).push(updates);
-        };
-        if batch.iter().all(|&(_, time, _)| time == first) {
-            return of_tick(first, std::mem::take(batch));
-        }
-        let mut updates = batch.drain(..).peekable();
-        while let Some(&(_, time, _)) = updates.peek() {
-            of_tick(time, std::iter::from_fn(|| updates.next_if(|&(_, next, _)| next == time)).collect());
-        }
-    }
-
-    /// The next tick that is complete and has an agenda.
-    fn next(&self, complete: impl Fn(&Time) -> bool) -> Option<Time> {
-        self.agendas.first_key_value().map(|(&time, _)| time).filter(complete)
-    }
-
-    fn run<B>(
-        &mut self,
-        now: Time,
-        output: &mut OutputBuilderSession<'_, Time, B>,
-        mut learn: impl FnMut(&mut C, R, Diff),
-        mut logic: impl FnMut(&K, &mut S, &mut Turn<'_, V, O>, &C) -> Keep,
-    ) where
-        B: ContainerBuilder<Container = Vec<(O, Time, Diff)>> + PushInto<(O, Time, Diff)>,
-    {
-        let Some(Agenda { capability, changes, context, wakes }) = self.agendas.remove(&now) else {
-            return;
-        };
-        let mut context: Vec<_> = context.into_iter().flatten().map(|(row, _, diff)| (row, diff)).collect();
-        consolidate(&mut context);
-        context.sort_by_key(|&(_, diff)| diff > 0); // stable: withdrawals first, so that a key's new row replaces its old
-        for (row, diff) in context {
-            learn(&mut self.context, row, diff);
-        }
-        for ((key, row), _, diff) in changes.into_iter().flatten() {
-            let link = self.chain.len() as u32;
-            let before = std::mem::replace(&mut self.slot(key).last, link);
-            self.chain.push((Some((row, diff)), before));
-        }
-        for key in wakes {
-            self.slot(key).is_woken = true;
-        }
-        for at in std::mem::take(&mut self.turns) {
-            self.turn(at, now, &capability, &mut logic);
-        }
-        self.chain.clear();
-        output
-            .session_with_builder(&capability)
-            .give_iterator(self.output.drain(..).map(|(row, diff)| (row, now, diff)));
-    }
-
-    /// The slot of `key`, listed for a turn.
-    fn slot(&mut self, key: K) -> &mut Slot<K, S> {
-        let at = match self.index.entry(key) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(unknown) => {
-                let key = unknown.key().clone();
-                let new = Slot { key, state: S::default(), last: END, is_listed: false, is_woken: false, is_new: true };
-                let at = if let Some(at) = self.free.pop() {
-                    self.slots[at as usize] = new;
-                    at
-                } else {
-                    self.slots.push(new);
-                    self.slots.len() as u32 - 1
-                };
-                *unknown.insert(at)
-            }
-        };
-        let slot = &mut self.slots[at as usize];
-        if !std::mem::replace(&mut slot.is_listed, true) {
-            self.turns.push(at);
-        }
-        slot
-    }
-
-    /// Gives a key its turn, if anything is left of its changes or it was woken.
-    fn turn(
-        &mut self,
-        at: u32,
-        now: Time,
-        capability: &Capability<Time>,
-        mut logic: impl FnMut(&K, &mut S, &mut Turn<'_, V, O>, &C) -> Keep,
-    ) {
-        let slot = &mut self.slots[at as usize];
-        self.changes.clear();
-        let mut link = std::mem::replace(&mut slot.last, END);
-        while link != END {
-            let (change, before) = &mut self.chain[link as usize];
-            self.changes.extend(change.take());
-            link = *before;
-        }
-        consolidate(&mut self.changes);
-        slot.is_listed = false;
-        let is_woken = std::mem::take(&mut slot.is_woken);
-        let keep = if self.changes.is_empty() && !is_woken {
-            if slot.is_new { Keep::No } else { Keep::Yes }
-        } else {
-            slot.is_new = false;
-            let (changes, output, wakes) = (&mut self.changes, &mut self.output, &mut self.wakes);
-            let mut turn = Turn { now, changes, output, wakes };
-            logic(&slot.key, &mut slot.state, &mut turn, &self.context)
-        };
-        for at in self.wakes.drain(..) {
-            let agenda = self.agendas.entry(at).or_insert_with(|| Agenda::at(capability.delayed(&at)));
-            agenda.wakes.push(slot.key.clone());
-        }
-        if keep == Keep::No {
-            slot.state = S::default();
-            self.index.remove(&slot.key);
-            self.free.push(at);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use differential_dataflow::consolidation::consolidate;
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 

@@ -1,6 +1,7 @@
 //! How does the traffic flow on every road, by windows of one minute and of five?
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -126,11 +127,11 @@ enum Heard {
     Part(i64, Id, Sum),
 }
 
-/// A window of a road. Of the narrow ones `vehicles` counts events, of the wide ones the minutes with events.
+/// A window of a road.
 #[derive(Default)]
 struct Window {
     sum: Sum,
-    vehicles: FxHashMap<Id, i64>,
+    vehicles: u32,
     shown: Option<Traffic>,
     is_changed: bool,
 }
@@ -138,49 +139,47 @@ struct Window {
 impl Window {
     fn traffic(&self, free_flow: Speed) -> Option<Traffic> {
         let level = Level::of(self.sum.speeds, self.sum.events, free_flow);
-        (self.sum.events > 0).then_some(Traffic {
-            sum: self.sum,
-            vehicles: self.vehicles.len() as u32,
-            free_flow,
-            level,
-        })
+        let Self { sum, vehicles, .. } = *self;
+        (sum.events > 0).then_some(Traffic { sum, vehicles, free_flow, level })
     }
 }
 
-/// The windows that begin at a minute.
+/// What begins at a minute.
 #[derive(Default)]
-struct Windows {
+struct Minute {
     narrow: Window,
     wide: Window,
+    /// The events of each vehicle in this minute.
+    events: FxHashMap<Id, i64>,
 }
 
-/// A road's state: its windows minute by minute, from the first it heard of.
+/// A road's state, minute by minute from the first it heard of.
 #[derive(Default)]
 struct RoadState {
     free_flow: Speed,
     first: i64,
-    minutes: VecDeque<Windows>,
+    minutes: VecDeque<Minute>,
     changed: Vec<Key>,
 }
 
 impl RoadState {
-    /// Makes room for the windows of minutes `from..=to`.
+    /// Makes room for minutes `from..=to`.
     fn reach(&mut self, from: i64, to: i64) {
         if self.minutes.is_empty() {
             self.first = from;
         }
         for _ in from..self.first {
-            self.minutes.push_front(Windows::default());
+            self.minutes.push_front(Minute::default());
             self.first -= 1;
         }
         while self.first + self.minutes.len() as i64 <= to {
-            self.minutes.push_back(Windows::default());
+            self.minutes.push_back(Minute::default());
         }
     }
 
     fn window(&mut self, (width, minute): Key) -> &mut Window {
-        let windows = &mut self.minutes[(minute - self.first) as usize];
-        if width == 1 { &mut windows.narrow } else { &mut windows.wide }
+        let minute = &mut self.minutes[(minute - self.first) as usize];
+        if width == 1 { &mut minute.narrow } else { &mut minute.wide }
     }
 
     /// The window, which changes.
@@ -196,17 +195,33 @@ impl RoadState {
     fn add(&mut self, minute: i64, vehicle: Id, sum: Sum, diff: Diff) {
         let firsts = minute - WIDE_WINDOW_MINUTES + 1..=minute;
         self.reach(*firsts.start(), minute);
+        let events = &mut self.minutes[(minute - self.first) as usize].events;
+        let (before, after) = add_events(events, vehicle, sum.events * diff as i64);
+        let presence = i64::from(after != 0) - i64::from(before != 0);
+        let without_it = if presence == 0 { 0..0 } else { self.firsts_without(minute, vehicle) };
         let narrow = self.change((1, minute));
         narrow.sum.add(sum, diff);
-        let (before, after) = add_events(&mut narrow.vehicles, vehicle, sum.events * diff as i64);
-        let presence = i64::from(after != 0) - i64::from(before != 0);
+        narrow.vehicles = narrow.vehicles.saturating_add_signed(presence as i32);
         for first in firsts {
             let wide = self.change((WIDE_WINDOW_MINUTES, first));
             wide.sum.add(sum, diff);
-            if presence != 0 {
-                add_events(&mut wide.vehicles, vehicle, presence);
+            if without_it.contains(&first) {
+                wide.vehicles = wide.vehicles.saturating_add_signed(presence as i32);
             }
         }
+    }
+
+    /// The first minutes of the wide windows that hold `minute` and in whose other minutes the vehicle was not there.
+    fn firsts_without(&self, minute: i64, vehicle: Id) -> Range<i64> {
+        let was_there = |minute: &i64| {
+            let at = usize::try_from(minute - self.first).ok();
+            at.and_then(|at| self.minutes.get(at)).is_some_and(|minute| minute.events.contains_key(&vehicle))
+        };
+        let last_before = (minute - WIDE_WINDOW_MINUTES + 1..minute).rev().find(was_there);
+        let first_after = (minute + 1..minute + WIDE_WINDOW_MINUTES).find(was_there);
+        let from = last_before.unwrap_or(minute - WIDE_WINDOW_MINUTES) + 1;
+        let to = first_after.map_or(minute, |after| after - WIDE_WINDOW_MINUTES);
+        from..to + 1
     }
 }
 

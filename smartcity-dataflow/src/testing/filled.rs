@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::view::{Apply, Key, Netted, Row, View, Views, net};
+use crate::view::{Changed, Key, Netted, Row, View, Views, net};
 use crate::{Diff, Time};
 
 /// A view store that a test fills by hand, for readers of views.
@@ -12,33 +12,34 @@ use crate::{Diff, Time};
 pub struct FilledViews {
     views: Views,
     tick: Time,
-    changes: BTreeMap<&'static str, Arc<dyn Apply>>,
+    changed: BTreeMap<&'static str, Changed>,
 }
 
 impl FilledViews {
     /// An empty store of generation 1 whose clock stands still at `now`.
     pub fn new(now: Time) -> Self {
-        Self { views: Views::new(1, move || now), tick: now, changes: BTreeMap::new() }
+        Self { views: Views::new(1, move || now), tick: now, changed: BTreeMap::new() }
     }
 
     /// Changes `view` in the next tick: each key, row and +1 or -1.
     pub fn change<K: Key, V: Row>(&mut self, view: &View<K, V>, changes: impl IntoIterator<Item = (K, V, Diff)>) {
         let mut changes: Vec<_> = changes.into_iter().map(|(key, row, diff)| ((key, row), diff)).collect();
-        if let Some(waiting) = self.changes.remove(view.name()) {
-            let waiting: &dyn Any = &*waiting;
+        if let Some(waiting) = self.changed.remove(view.name()) {
+            let waiting: &dyn Any = &*waiting.changes;
             let waiting = waiting.downcast_ref::<Netted<K, V>>().expect("a view has one type");
             changes.extend(waiting.0.iter().map(|(key, row, diff)| ((key.clone(), row.clone()), *diff)));
         }
         if let Some(netted) = net(changes) {
-            self.changes.insert(view.name(), Arc::new(netted));
+            let mut table = self.views.snapshot().rows(view);
+            self.changed.insert(view.name(), netted.change(&mut table));
         }
     }
 
     /// Publishes the changes as one tick and gives the store.
     pub fn commit(&mut self) -> Views {
         self.tick += 1;
-        let changes = std::mem::take(&mut self.changes);
-        let ticks = (!changes.is_empty()).then_some((self.tick, changes)).into_iter().collect();
+        let changed = std::mem::take(&mut self.changed);
+        let ticks = (!changed.is_empty()).then_some((self.tick, changed)).into_iter().collect();
         self.views.publish(ticks, self.tick);
         self.views.clone()
     }

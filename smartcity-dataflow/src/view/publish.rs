@@ -2,10 +2,9 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use differential_dataflow::consolidation::consolidate;
 use timely::container::CapacityContainerBuilder;
@@ -15,41 +14,27 @@ use timely::dataflow::operators::generic::Operator;
 use timely::dataflow::operators::vec::Map;
 
 use super::store::Views;
-use super::table::{Apply, Key, Netted, Row, View};
+use super::table::{self, Key, Netted, Row, View};
 use crate::{Diff, Rows, Time};
 
 /// Publishes collections as views; one a worker, made alike on every worker.
 #[derive(Clone, Debug)]
 pub struct Publisher {
-    /// The workers that keep a store: the first of every process.
-    keepers: Arc<[u64]>,
-    collector: Rc<RefCell<Collector>>,
-}
-
-/// What one worker has received and not yet published.
-#[derive(Debug)]
-struct Collector {
     views: Views,
-    /// Whether this worker is a keeper.
-    keeps: bool,
+    index: usize,
+    peers: usize,
+    threads: usize,
     stopped: Arc<AtomicBool>,
-    /// The first time that each view may still change; `None` once it cannot.
-    frontiers: BTreeMap<&'static str, Option<Time>>,
-    waiting: BTreeMap<Time, BTreeMap<&'static str, Arc<dyn Apply>>>,
-    published: Time,
+    /// Of the views so far, in their order.
+    names: Rc<RefCell<Vec<&'static str>>>,
 }
 
 impl Publisher {
     /// A publisher for worker `index` of `peers`, of which each process has `threads`; this process keeps `views`.
     ///
-    /// Once `stopped` is set nothing more is published: closing the inputs releases what was to happen in the future, and
-    /// nobody is to see that.
+    /// Once `stopped` is set nothing more is published.
     pub fn new(views: Views, index: usize, peers: usize, threads: usize, stopped: Arc<AtomicBool>) -> Self {
-        let keepers = (0..peers).step_by(threads.max(1)).map(|worker| worker as u64).collect();
-        let keeps = index.is_multiple_of(threads.max(1));
-        let collector =
-            Collector { views, keeps, stopped, frontiers: BTreeMap::new(), waiting: BTreeMap::new(), published: 0 };
-        Self { keepers, collector: Rc::new(RefCell::new(collector)) }
+        Self { views, index, peers, threads: threads.max(1), stopped, names: Rc::default() }
     }
 
     /// Publishes `rows` as `view`: each key must have at most one row at a time.
@@ -59,21 +44,17 @@ impl Publisher {
     /// Where the engine has a view of that name already: two capabilities would overwrite each other.
     pub fn publish<'s, K: Key, V: Row>(&self, view: &View<K, V>, rows: Rows<'s, (K, V)>) {
         let name = view.name();
-        {
-            let mut collector = self.collector.borrow_mut();
-            collector.views.declare(view);
-            match collector.frontiers.entry(name) {
-                Entry::Vacant(new) => new.insert(Some(0)),
-                Entry::Occupied(_) => panic!("two views are called {name}: give one another name"),
-            };
-        }
-        let collector = Rc::clone(&self.collector);
-        for_keepers(rows, Arc::clone(&self.keepers)).unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(
+        let keepers = self.keepers(name);
+        self.views.declare(view);
+        let is_keeper = keepers.contains(&(self.index as u64));
+        let (views, stopped) = (self.views.clone(), Arc::clone(&self.stopped));
+        for_keepers(rows, keepers).unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(
             Exchange::new(|(keeper, _): &(u64, _)| *keeper),
             name,
             move |capability, _| {
                 drop(capability);
                 let mut waiting: BTreeMap<Time, Updates<K, V>> = BTreeMap::new();
+                let mut table = table::Rows::new();
                 move |(input, frontier), _| {
                     input.for_each(|_, batch| {
                         let mut updates = batch.drain(..).peekable();
@@ -83,17 +64,27 @@ impl Publisher {
                             waiting.extend(of_tick.map(|(_, (row, _, diff))| (row, diff)));
                         }
                     });
-                    let mut collector = collector.borrow_mut();
+                    if !is_keeper {
+                        return;
+                    }
+                    let mut ticks = Vec::new();
                     while let Some(tick) = waiting.first_entry().filter(|tick| !frontier.less_equal(tick.key())) {
                         let (time, changes) = tick.remove_entry();
-                        if let Some(netted) = net(changes) {
-                            collector.waiting.entry(time).or_default().insert(name, Arc::new(netted));
-                        }
+                        ticks.extend(net(changes).map(|netted| (time, netted.change(&mut table))));
                     }
-                    collector.completed(name, frontier.frontier().first().copied());
+                    views.complete(name, ticks, frontier.frontier().first().copied(), &stopped);
                 }
             },
         );
+    }
+
+    /// The workers that keep the view `name`: one of every process, and of one view after the other another one.
+    fn keepers(&self, name: &'static str) -> Arc<[u64]> {
+        let mut names = self.names.borrow_mut();
+        assert!(!names.contains(&name), "two views are called {name}: give one another name");
+        names.push(name);
+        let first = (names.len() - 1) % self.threads;
+        (first..self.peers).step_by(self.threads).map(|worker| worker as u64).collect()
     }
 }
 
@@ -113,27 +104,6 @@ fn for_keepers<'s, K: Key, V: Row>(
         let keepers = Arc::clone(&keepers);
         (0..keepers.len()).map(move |i| (keepers[i], update.clone()))
     })
-}
-
-impl Collector {
-    /// Notes how far a view is, and publishes the ticks that all views have completed.
-    fn completed(&mut self, view: &'static str, frontier: Option<Time>) {
-        self.frontiers.insert(view, frontier);
-        let Some(frontier) = self.frontiers.values().map(|frontier| frontier.unwrap_or(Time::MAX)).min() else {
-            return;
-        };
-        if !self.keeps
-            || frontier <= self.published + 1
-            || self.stopped.load(Ordering::Acquire)
-            || frontier == Time::MAX
-        {
-            return;
-        }
-        let later = self.waiting.split_off(&frontier);
-        let complete = std::mem::replace(&mut self.waiting, later);
-        self.published = frontier - 1;
-        self.views.publish(complete, self.published);
-    }
 }
 
 /// Changes of a view as they come.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::table::{Apply, Key, Row, Rows, Table, TableChanges, View, rows_of};
+use super::table::{Changed, Key, Row, Rows, Table, TableChanges, View, rows_of};
 use crate::city::statics::NAMES;
 use crate::model::Names;
 use crate::{Diff, Time};
@@ -143,11 +144,21 @@ pub struct Views(Arc<Shared>);
 struct Shared {
     generation: u64,
     clock: Box<dyn Fn() -> Time + Send + Sync>,
+    pending: Mutex<Pending>,
     current: ArcSwap<Snapshot>,
     ring: Mutex<Ring>,
     published: Condvar,
     snapshot_listeners: Listeners<Snapshot>,
     changes_listeners: Listeners<Changes>,
+}
+
+/// What waits for the other views.
+#[derive(Default)]
+struct Pending {
+    /// The first time that each view may still change; `None` once it cannot.
+    frontiers: BTreeMap<&'static str, Option<Time>>,
+    ticks: BTreeMap<Time, BTreeMap<&'static str, Changed>>,
+    published: Time,
 }
 
 #[derive(Default)]
@@ -165,6 +176,7 @@ impl Views {
         Self(Arc::new(Shared {
             generation,
             clock: Box::new(clock),
+            pending: Mutex::default(),
             current: ArcSwap::from_pointee(empty),
             ring: Mutex::default(),
             published: Condvar::new(),
@@ -214,21 +226,45 @@ impl Views {
         lock(&self.0.changes_listeners).push(Box::new(listener));
     }
 
-    /// Applies the changes of ticks that all views have completed, and publishes the snapshot through `through`.
-    pub(crate) fn publish(&self, ticks: BTreeMap<Time, BTreeMap<&'static str, Arc<dyn Apply>>>, through: Time) {
+    /// Takes what the view `name` has become at `ticks`, and that it may still change at `frontier` and after it, or never
+    /// again. Publishes the ticks that all views have completed by now.
+    ///
+    /// Not once `stopped` is set: closing the inputs releases what was to happen in the future, and nobody is to see that.
+    pub(super) fn complete(&self, name: &'static str, ticks: Vec<(Time, Changed)>, frontier: Option<Time>, stopped: &AtomicBool) {
+        let mut pending = lock(&self.0.pending);
+        for (tick, changed) in ticks {
+            pending.ticks.entry(tick).or_default().insert(name, changed);
+        }
+        pending.frontiers.insert(name, frontier);
+        let frontier = pending.frontiers.values().map(|frontier| frontier.unwrap_or(Time::MAX)).min();
+        let Some(frontier) = frontier.filter(|&frontier| frontier > pending.published + 1 && frontier < Time::MAX) else {
+            return;
+        };
+        if stopped.load(Ordering::Acquire) {
+            return;
+        }
+        let later = pending.ticks.split_off(&frontier);
+        let complete = std::mem::replace(&mut pending.ticks, later);
+        pending.published = frontier - 1;
+        // Still locked, so that ticks are published in their order.
+        self.publish(complete, frontier - 1);
+    }
+
+    /// Publishes what the views have become at ticks up to `through`.
+    pub(crate) fn publish(&self, ticks: BTreeMap<Time, BTreeMap<&'static str, Changed>>, through: Time) {
         let mut snapshot = Snapshot::clone(&self.snapshot());
         let generation = self.0.generation;
         let mut published = Vec::with_capacity(ticks.len());
         for (tick, views) in ticks {
             let before = snapshot.names();
-            for (name, changes) in &views {
-                let table = changes.apply(snapshot.tables.get(name));
-                snapshot.tables.insert(name, table);
+            let mut changes = BTreeMap::new();
+            for (name, changed) in views {
+                snapshot.tables.insert(name, changed.table);
+                changes.insert(name, changed.changes);
             }
             // A row that goes may name what goes with it, so the names before the tick are still in scope.
             let names = snapshot.names().or(before);
-            let views = views.into_iter().map(|(name, changes)| (name, changes as Arc<dyn TableChanges>)).collect();
-            published.push(Arc::new(Changes { position: Position { generation, through: tick }, views, names }));
+            published.push(Arc::new(Changes { position: Position { generation, through: tick }, views: changes, names }));
         }
         snapshot.position.through = through;
         snapshot.published = (self.0.clock)();
@@ -247,8 +283,10 @@ impl Views {
         }
     }
 
-    /// Makes an empty table for a view, so that it is listed before its first row.
+    /// Makes an empty table for a view, so that it is listed before its first row; nothing is published before this view
+    /// has its first tick, too. Every worker declares every view.
     pub(super) fn declare<K: Key, V: Row>(&self, view: &View<K, V>) {
+        lock(&self.0.pending).frontiers.entry(view.name()).or_insert(Some(0));
         self.0.current.rcu(|snapshot| {
             let mut snapshot = Snapshot::clone(snapshot);
             snapshot.tables.entry(view.name()).or_insert_with(|| Arc::new(Rows::<K, V>::new()));

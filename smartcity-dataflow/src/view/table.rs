@@ -116,7 +116,7 @@ pub trait TableChanges: Any + Send + Sync + Debug {
     fn for_each(&self, show: &mut dyn FnMut(Value, Value, Diff));
 }
 
-pub(super) type Rows<K, V> = OrdMap<K, V>;
+pub(crate) type Rows<K, V> = OrdMap<K, V>;
 
 /// A row as JSON. A row that JSON cannot hold (a map with compound keys) shows as the words of the error.
 fn json(row: &impl serde::Serialize) -> Value {
@@ -165,15 +165,16 @@ impl<K: Key, V: Row> TableChanges for Netted<K, V> {
     }
 }
 
-/// Changes on their way into a table.
-pub(crate) trait Apply: TableChanges {
-    /// The table after the changes; `before` is the view's table, if it has one.
-    fn apply(&self, before: Option<&Arc<dyn Table>>) -> Arc<dyn Table>;
+/// What a view has become at a tick.
+#[derive(Debug)]
+pub(crate) struct Changed {
+    pub(super) table: Arc<dyn Table>,
+    pub(crate) changes: Arc<dyn TableChanges>,
 }
 
-impl<K: Key, V: Row> Apply for Netted<K, V> {
-    fn apply(&self, before: Option<&Arc<dyn Table>>) -> Arc<dyn Table> {
-        let mut rows = before.map(rows_of::<K, V>).unwrap_or_default();
+impl<K: Key, V: Row> Netted<K, V> {
+    /// Changes `rows`, the view before the tick, and gives what it has become.
+    pub(crate) fn change(self, rows: &mut Rows<K, V>) -> Changed {
         let mut changes = self.0.iter().peekable();
         while let Some((key, row, diff)) = changes.next() {
             if *diff > 0 {
@@ -183,7 +184,7 @@ impl<K: Key, V: Row> Apply for Netted<K, V> {
                 rows.remove(key);
             }
         }
-        Arc::new(rows)
+        Changed { table: Arc::new(rows.clone()), changes: Arc::new(self) }
     }
 }
 

@@ -90,7 +90,7 @@ class Table:
 
     def identity(self, row):
         """What tells this row from others in a table of engines; elsewhere no row replaces another but its double."""
-        if not self.has("engine", COST):
+        if not self.has("engine"):
             return tuple(map(str, row))
         return tuple(str(self.cell(row, column)) for column in ("engine", "kind", "workers", "rows per step", "events"))
 

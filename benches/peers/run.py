@@ -40,6 +40,9 @@ FACTS = [
 ]  # fmt: skip
 
 
+SECOND = ["engine", "rows per step", "rows/s of one", "rows/s of two", "throughput ratio"]
+
+
 class Skipped(Exception):
     pass
 
@@ -56,10 +59,13 @@ class Peer:
     java: bool = False
 
 
+FLOOR = "the floor: hash maps, one thread"
+COPIES = "two copies of the floor, which share nothing"
 ORACLE = Peer("DuckDB, one batch", "duckdb", "batch", form="direct")
 PEERS = [
     ORACLE,
-    Peer("the floor: hash maps, one thread", "smartcity", "floor", 1, form="floor"),
+    Peer(FLOOR, "smartcity", "floor", 1, form="floor"),
+    Peer(COPIES, "smartcity", "floor", 2, form="floors"),
     *(Peer("smartcity", "smartcity", "incremental", workers, step) for step in (100_000, 10_000, 1_000) for workers in (1, 2)),
     Peer("DuckDB, one batch, shared reduction", "duckdb", "batch", form="shared"),
     Peer("Polars, one batch, shared reduction", "polars", "batch"),
@@ -141,8 +147,8 @@ def program(peer, cache, lock):
 def options(peer, data, rows, out):
     """What follows a peer's first words."""
     if peer.key == "smartcity":
-        if peer.form == "floor":
-            return ["--once", 0, data]
+        if peer.kind == "floor":
+            return ["--once", 0, "--floors", peer.workers, data]
         return ["--once", peer.workers, "--rows-per-step", peer.step, "--tables", out, data]
     words = [data, out, "--workers", peer.workers]
     if peer.key == "dbsp":
@@ -215,11 +221,28 @@ def row_of(peer, run, rows, answers):
     ]  # fmt: skip
 
 
+def job_s(run):
+    """Seconds of the job itself: without start, and the making of tables, where a peer says so."""
+    return run.facts.get("job_s", run.facts.get("wall_s", run.wall_s))
+
+
+def second_workers(runs):
+    """How many rows two workers take in the time of one. Two programs that share nothing show what the machine allows."""
+    table = []
+    for (name, step, workers), (rows, seconds) in runs.items():
+        of_one = FLOOR if name == COPIES else name
+        if workers == 2 and (of_one, step, 1) in runs:
+            rows_of_one, seconds_of_one = runs[of_one, step, 1]
+            one, two = rows_of_one / seconds_of_one, rows / seconds
+            table.append([name, step, round(one), round(two), round(two / one, 2)])
+    return table
+
+
 def facts_of(peer, run, rows):
     facts, before = run.facts, run.ready_cpu_s or 0.0
     return [
         peer.name, peer.workers, peer.step or facts.get("rows_per_step"), facts.get("version"), round(before, 2),
-        round(facts.get("job_s", run.wall_s), 2), round((run.cpu_s - before) / rows * 1e6, 2),
+        round(job_s(run), 2), round((run.cpu_s - before) / rows * 1e6, 2),
         facts.get("first_steps_p50_ms"), facts.get("last_steps_p50_ms"), facts.get("updates"), facts.get("dropped_rows"),
     ]  # fmt: skip
 
@@ -291,7 +314,7 @@ def main():
 
     counted = parts(given.data)
     whole = sum(rows for _, rows in counted)
-    results, facts, notes, oracles, programs = [], [], [], {}, {}
+    results, facts, notes, oracles, programs, of_workers = [], [], [], {}, {}, {}
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(dir=given.cache / "peers", prefix="run-") as work:
         work = Path(work)
@@ -331,11 +354,14 @@ def main():
                     answers = str(error)
             else:
                 answers = "not checked"
-            row = row_of(peer, run, rows, answers)
-            results.append(row)
-            facts.append(facts_of(peer, run, rows))
+            copies = peer.workers if peer.name == COPIES else 1
+            row = row_of(peer, run, rows * copies, answers)
+            of_workers[peer.name, peer.step, peer.workers] = rows * copies, job_s(run)
+            if copies == 1:
+                results.append(row)
+                facts.append(facts_of(peer, run, rows))
             say(f"  {row[5]} s wall, {row[7]} CPU-s per 1M, {row[8]} MiB, {answers}")
-            save(given, sets, results, facts, notes)
+            save(given, sets, results, facts, of_workers, notes)
 
         for peer in PEERS:
             data, rows = sets[peer.slow]
@@ -344,11 +370,11 @@ def main():
                 do(ORACLE, data, rows)
             if peer.key in given.only and peer is not ORACLE:
                 do(peer, data, rows)
-    save(given, sets, results, facts, notes)
+    save(given, sets, results, facts, of_workers, notes)
     say(f"{time.monotonic() - begun:5.0f} s  written to {given.out}")
 
 
-def save(given, sets, results, facts, notes):
+def save(given, sets, results, facts, of_workers, notes):
     """Written after each peer, so that a run that is broken off is not lost."""
     fixed = [
         "CPU and memory are those of the whole tree of processes, from its start to its end; an engine on a JVM pays for"
@@ -367,6 +393,7 @@ def save(given, sets, results, facts, notes):
         "tables": [
             {"title": "city-v1 by engine", "columns": COLUMNS, "rows": results},
             {"title": "Peers' own facts", "columns": FACTS, "rows": facts},
+            {"title": "What a second worker is worth", "columns": SECOND, "rows": second_workers(of_workers)},
         ],
         "notes": fixed + notes,
     }  # fmt: skip

@@ -5,7 +5,7 @@
 
 pub(crate) mod data;
 pub(crate) mod event;
-mod floor;
+pub(crate) mod floor;
 pub(crate) mod flow;
 mod now;
 mod positions;
@@ -13,8 +13,10 @@ mod replay;
 mod roads;
 mod tables;
 
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -58,6 +60,9 @@ pub(crate) struct Options {
     /// Only one run: workers of the engine, 0 for the floor. Prints its figures as JSON.
     #[arg(long, value_name = "WORKERS", hide = true)]
     once: Option<usize>,
+    /// With --once 0: so many floors at once, each of all events on a thread of its own.
+    #[arg(long, value_name = "N", default_value_t = 1, hide = true)]
+    floors: usize,
     /// With --once: rows of a step.
     #[arg(long, value_name = "ROWS", default_value_t = FULL_SPEED, hide = true)]
     rows_per_step: usize,
@@ -177,7 +182,11 @@ fn once(options: &Options, workers: usize) -> anyhow::Result<()> {
     let Options { rows_per_step, remembered_s, .. } = *options;
     let mut run = Run { workers, rows_per_step, remembered_s, ..Run::default() };
     if workers == 0 {
-        run.events = floor::floor(&data)?.events;
+        run.events = thread::scope(|scope| {
+            let floors: Vec<_> = (0..options.floors).map(|_| scope.spawn(|| floor::floor(&data))).collect();
+            let events = floors.into_iter().map(|floor| floor.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            events.sum::<anyhow::Result<u64>>()
+        })?;
     } else {
         let pace = Pace { workers, rows_per_step, remembered_ms: remembered_s * 1_000 };
         let outcome = replay(&data, pace, |bytes| bar.inc(bytes))?;

@@ -31,7 +31,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=600))]
     seconds: u16,
     /// Milliseconds of a tick.
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(5..=1_000))]
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(5..=1_000))]
     tick_ms: u16,
     #[command(flatten)]
     once: Once,

@@ -64,7 +64,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     let settings = json!({ "rows_per_step": options.rows_per_step, "runs": options.runs });
     let mut report = Report::new(BENCH, settings);
-    let progress = progress(options.vehicles.len() as u64 + 5, "{bar:30} {pos}/{len} {msg}");
+    let progress = progress(2 * options.vehicles.len() as u64 + 5, "{bar:30} {pos}/{len} {msg}");
     let steady = |vehicles, workers, is_hot| {
         progress.set_message(format!("{vehicles} vehicles, {workers} workers"));
         let case = Steady { vehicles, workers, is_hot, rows_per_step: options.rows_per_step };
@@ -80,7 +80,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     };
     let by_vehicles = options.vehicles.iter().map(|&vehicles| Ok((vehicles, steady(vehicles, 1, false)?)));
     let by_vehicles = by_vehicles.collect::<anyhow::Result<Vec<_>>>()?;
-    report.add(cost(&by_vehicles));
+    let floor = options.vehicles.iter().map(|&vehicles| steady(vehicles, 0, false));
+    let floor = floor.collect::<anyhow::Result<Vec<_>>>()?;
+    report.add(cost(&by_vehicles, &floor));
     report.add(memory(&by_vehicles));
 
     let mut hot = Vec::new();
@@ -111,14 +113,16 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 
 const HOT_VEHICLES: u64 = 10_000;
 
-fn cost(by_vehicles: &[(u64, steady::Figures)]) -> Table {
-    let columns = ["vehicles", "rows", "wall s", "CPU us per row", "ratio"];
+/// The floor's cost shows what the memory of the machine makes of as many vehicles.
+fn cost(by_vehicles: &[(u64, steady::Figures)], floor: &[steady::Figures]) -> Table {
+    let columns = ["vehicles", "rows", "wall s", "CPU us per row", "ratio", "floor CPU us per row", "floor ratio"];
     let mut table = Table::new("cost of an update by vehicles, one worker", columns);
-    let Some((_, first)) = by_vehicles.first() else { return table };
-    for (vehicles, figures) in by_vehicles {
-        let cost = figures.cpu_us_per_row();
-        let ratio = cost / first.cpu_us_per_row();
-        table.row([json!(vehicles), json!(figures.rows), json!(figures.wall_s), json!(cost), json!(ratio)]);
+    let (Some((_, first)), Some(first_floor)) = (by_vehicles.first(), floor.first()) else { return table };
+    for ((vehicles, figures), floor) in by_vehicles.iter().zip(floor) {
+        let costs = [(figures, first), (floor, first_floor)];
+        let costs = costs.map(|(figures, first)| (figures.cpu_us_per_row(), first.cpu_us_per_row()));
+        let [(ours, ratio), (floor, floor_ratio)] = costs.map(|(cost, first)| (json!(cost), json!(cost / first)));
+        table.row([json!(vehicles), json!(figures.rows), json!(figures.wall_s), ours, ratio, floor, floor_ratio]);
     }
     table
 }

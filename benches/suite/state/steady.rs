@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use smartcity::view::Views;
 use smartcity::{Crew, Time};
 
+use super::super::city_v1::floor::Floor;
 use super::super::city_v1::flow::{CityV1, Dealt};
 use super::super::traffic::{START, Traffic};
 use super::super::usage;
@@ -24,6 +25,7 @@ const ROWS_PER_PIECE: u64 = 1_000;
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Steady {
     pub(super) vehicles: u64,
+    /// Of the engine; 0 for the floor.
     pub(super) workers: usize,
     /// Half of the traffic is on one road.
     pub(super) is_hot: bool,
@@ -50,43 +52,57 @@ impl Figures {
 }
 
 pub(super) fn run(case: &Steady) -> anyhow::Result<Figures> {
+    if case.workers == 0 {
+        let mut floor = Floor::default();
+        return measure(case, |_, pieces| pieces.iter().try_for_each(|lines| floor.feed(str::from_utf8(lines)?)));
+    }
+    let flow = CityV1 { remembered_ms: REMEMBERED_MS, reading: Arc::default() };
+    let mut crew = Crew::start(timely::Config::process(case.workers), flow, Views::new(1, || 0))?;
+    crew.deal(START, Dealt::Roads(Traffic::roads()));
+    crew.complete(START);
+    crew.wait_through(START);
+    let figures = measure(case, |tick, pieces| {
+        pieces.into_iter().for_each(|lines| crew.deal(tick, Dealt::Lines(lines)));
+        crew.complete(tick);
+        crew.wait_through(tick);
+        Ok(())
+    });
+    crew.shutdown();
+    figures
+}
+
+/// Has `take` take the steps one after the other, each with its tick, until it has done all of them.
+fn measure(case: &Steady, mut take: impl FnMut(Time, Vec<Vec<u8>>) -> anyhow::Result<()>) -> anyhow::Result<Figures> {
     let steps = |rows: u64| rows.div_ceil(case.rows_per_step);
     let before = ROWS_BEFORE.max(case.vehicles + case.vehicles / 20);
     let mut traffic = Traffic::new(case.vehicles, ROWS_PER_SECOND, case.is_hot);
     let mut measured = traffic.clone().skip(steps(before) * case.rows_per_step);
     let measured: Vec<_> = (0..steps(ROWS_MEASURED)).map(|_| pieces(&mut measured, case)).collect();
 
-    let flow = CityV1 { remembered_ms: REMEMBERED_MS, reading: Arc::default() };
-    let mut crew = Crew::start(timely::Config::process(case.workers), flow, Views::new(1, || 0))?;
-    crew.deal(START, Dealt::Roads(Traffic::roads()));
-    crew.complete(START);
-    crew.wait_through(START);
     let empty_mib = usage::resident_mib();
     for _ in 0..steps(before) {
         let (tick, lines) = pieces(&mut traffic, case);
-        step(&mut crew, tick, lines);
+        take(tick, lines)?;
     }
     let resident_mib = usage::resident_mib();
 
     let (cpu, began) = (usage::cpu(), Instant::now());
     for (tick, lines) in measured {
-        step(&mut crew, tick, lines);
+        take(tick, lines)?;
     }
-    let figures = Figures {
+    Ok(Figures {
         rows: steps(ROWS_MEASURED) * case.rows_per_step,
         wall_s: began.elapsed().as_secs_f64(),
         cpu_s: (usage::cpu() - cpu).as_secs_f64(),
         resident_mib,
         state_mib: resident_mib - empty_mib,
         remembered: before.min(REMEMBERED_MS / 1_000 * ROWS_PER_SECOND),
-    };
-    crew.shutdown();
-    Ok(figures)
+    })
 }
 
 /// The tick of the next step, the time of its last row, and its lines.
 fn pieces(traffic: &mut Traffic, case: &Steady) -> (Time, Vec<Vec<u8>>) {
-    let most = case.rows_per_step.div_ceil(case.workers as u64).clamp(1, ROWS_PER_PIECE);
+    let most = case.rows_per_step.div_ceil(case.workers.max(1) as u64).clamp(1, ROWS_PER_PIECE);
     let (mut left, mut pieces) = (case.rows_per_step, Vec::new());
     while left > 0 {
         let rows = most.min(left);
@@ -94,12 +110,4 @@ fn pieces(traffic: &mut Traffic, case: &Steady) -> (Time, Vec<Vec<u8>>) {
         left -= rows;
     }
     (traffic.time() + 1, pieces)
-}
-
-fn step(crew: &mut Crew<CityV1>, tick: Time, lines: Vec<Vec<u8>>) {
-    for lines in lines {
-        crew.deal(tick, Dealt::Lines(lines));
-    }
-    crew.complete(tick);
-    crew.wait_through(tick);
 }

@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use crate::view::{Changed, Key, Netted, Row, View, Views, net};
 use crate::{Diff, Time};

@@ -230,14 +230,21 @@ impl Views {
     /// again. Publishes the ticks that all views have completed by now.
     ///
     /// Not once `stopped` is set: closing the inputs releases what was to happen in the future, and nobody is to see that.
-    pub(super) fn complete(&self, name: &'static str, ticks: Vec<(Time, Changed)>, frontier: Option<Time>, stopped: &AtomicBool) {
+    pub(super) fn complete(
+        &self,
+        name: &'static str,
+        ticks: Vec<(Time, Changed)>,
+        frontier: Option<Time>,
+        stopped: &AtomicBool,
+    ) {
         let mut pending = lock(&self.0.pending);
         for (tick, changed) in ticks {
             pending.ticks.entry(tick).or_default().insert(name, changed);
         }
         pending.frontiers.insert(name, frontier);
         let frontier = pending.frontiers.values().map(|frontier| frontier.unwrap_or(Time::MAX)).min();
-        let Some(frontier) = frontier.filter(|&frontier| frontier > pending.published + 1 && frontier < Time::MAX) else {
+        let Some(frontier) = frontier.filter(|&frontier| frontier > pending.published + 1 && frontier < Time::MAX)
+        else {
             return;
         };
         if stopped.load(Ordering::Acquire) {
@@ -264,7 +271,11 @@ impl Views {
             }
             // A row that goes may name what goes with it, so the names before the tick are still in scope.
             let names = snapshot.names().or(before);
-            published.push(Arc::new(Changes { position: Position { generation, through: tick }, views: changes, names }));
+            published.push(Arc::new(Changes {
+                position: Position { generation, through: tick },
+                views: changes,
+                names,
+            }));
         }
         snapshot.position.through = through;
         snapshot.published = (self.0.clock)();

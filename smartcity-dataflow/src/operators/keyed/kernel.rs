@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::collections::hash_map::Entry;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 
 use differential_dataflow::ExchangeData;
 use differential_dataflow::consolidation::consolidate;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use timely::ContainerBuilder;
 use timely::container::PushInto;
 use timely::dataflow::operators::generic::OutputBuilderSession;
@@ -54,8 +54,8 @@ const END: u32 = u32::MAX;
 /// chain links it to the key's change before. So a change costs one look-up, and only the changes of one key are sorted.
 pub(super) struct Kernel<K, V, S, O, R, C> {
     agendas: BTreeMap<Time, Agenda<K, V, R>>,
-    index: FxHashMap<K, u32>,
-    slots: Vec<Slot<K, S>>,
+    index: Index<K>,
+    slots: Blocks<Slot<K, S>>,
     /// Slots whose key was dropped.
     free: Vec<u32>,
     context: C,
@@ -80,8 +80,8 @@ where
     pub(super) fn new() -> Self {
         Self {
             agendas: BTreeMap::new(),
-            index: FxHashMap::default(),
-            slots: Vec::new(),
+            index: Index::new(),
+            slots: Blocks::new(),
             free: Vec::new(),
             context: C::default(),
             chain: Vec::new(),
@@ -155,22 +155,21 @@ where
 
     /// The slot of `key`, listed for a turn.
     fn slot(&mut self, key: K) -> &mut Slot<K, S> {
-        let at = match self.index.entry(key) {
+        let at = match self.index.part(&key).entry(key) {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(unknown) => {
                 let key = unknown.key().clone();
                 let new = Slot { key, state: S::default(), last: END, is_listed: false, is_woken: false, is_new: true };
                 let at = if let Some(at) = self.free.pop() {
-                    self.slots[at as usize] = new;
+                    *self.slots.get(at) = new;
                     at
                 } else {
-                    self.slots.push(new);
-                    self.slots.len() as u32 - 1
+                    self.slots.push(new)
                 };
                 *unknown.insert(at)
             }
         };
-        let slot = &mut self.slots[at as usize];
+        let slot = self.slots.get(at);
         if !std::mem::replace(&mut slot.is_listed, true) {
             self.turns.push(at);
         }
@@ -185,7 +184,7 @@ where
         capability: &Capability<Time>,
         mut logic: impl FnMut(&K, &mut S, &mut Turn<'_, V, O>, &C) -> Keep,
     ) {
-        let slot = &mut self.slots[at as usize];
+        let slot = self.slots.get(at);
         self.changes.clear();
         let mut link = std::mem::replace(&mut slot.last, END);
         while link != END {
@@ -210,8 +209,52 @@ where
         }
         if keep == Keep::No {
             slot.state = S::default();
-            self.index.remove(&slot.key);
+            self.index.part(&slot.key).remove(&slot.key);
             self.free.push(at);
         }
+    }
+}
+
+/// The slot of each key, in parts that grow at different times: one map would have everything wait while it grows.
+struct Index<K>(Vec<FxHashMap<K, u32>>);
+
+impl<K: Hash> Index<K> {
+    const PARTS: usize = 64;
+
+    fn new() -> Self {
+        Self((0..Self::PARTS).map(|_| FxHashMap::default()).collect())
+    }
+
+    /// The part where `key` belongs. A map goes by the lowest and the highest bits of the hash.
+    fn part(&mut self, key: &K) -> &mut FxHashMap<K, u32> {
+        &mut self.0[(FxBuildHasher.hash_one(key) >> 32) as usize % Self::PARTS]
+    }
+}
+
+/// A list in blocks. A vector that grows moves all that it holds, and everything waits: a tenth of a second for a hundred
+/// thousand readings.
+struct Blocks<T>(Vec<Vec<T>>);
+
+impl<T> Blocks<T> {
+    const LENGTH: usize = 1_024;
+
+    fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Adds an item, and gives its place.
+    fn push(&mut self, item: T) -> u32 {
+        if self.0.last().is_none_or(|block| block.len() == Self::LENGTH) {
+            // Many lists stay small.
+            self.0.push(Vec::with_capacity(if self.0.is_empty() { 0 } else { Self::LENGTH }));
+        }
+        let block = self.0.len() - 1;
+        let items = &mut self.0[block];
+        items.push(item);
+        (block * Self::LENGTH + items.len() - 1) as u32
+    }
+
+    fn get(&mut self, at: u32) -> &mut T {
+        &mut self.0[at as usize / Self::LENGTH][at as usize % Self::LENGTH]
     }
 }

@@ -227,3 +227,33 @@ proptest! {
         assert_invariant(&updates, 36, scaled);
     }
 }
+
+#[test]
+fn thousands_of_keys_come_go_and_come_again_each_with_its_own_state() {
+    // How often each key has come since it was last forgotten: key and number.
+    let come = |rows: &[Update<(u32, bool)>], until| {
+        trace(
+            rows,
+            |rows| {
+                keyed(rows, "Come", |key, times: &mut u32, turn| {
+                    let mut keep = Keep::Yes;
+                    turn.for_each_change(|turn, stays, _| {
+                        *times += 1;
+                        turn.emit((*key, *times), 1);
+                        keep = if stays { Keep::Yes } else { Keep::No };
+                    });
+                    keep
+                })
+            },
+            until,
+        )
+    };
+    const KEYS: u32 = 5_000;
+    // Every third key is forgotten at 1; at 2 all come again, and as many new ones.
+    let first = (0..KEYS).map(|key| at(1, (key, key % 3 != 0)));
+    let second = (0..2 * KEYS).map(|key| at(2, (key, true)));
+    let rows: Vec<_> = first.chain(second).collect();
+    let expected_first = (0..KEYS).map(|key| (1, (key, 1), 1));
+    let expected_second = (0..2 * KEYS).map(|key| (2, (key, if key < KEYS && key % 3 != 0 { 2 } else { 1 }), 1));
+    assert_eq!(come(&rows, 3), expected_first.chain(expected_second).collect::<Vec<_>>());
+}

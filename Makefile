@@ -6,7 +6,7 @@ CARGO ?= cargo
 LOCKED := $(if $(CI),--locked)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt fmt-check lint doc layers deny fuzz profile bench bench-peers
+.PHONY: help demo test check fmt fmt-check lint doc layers deny fuzz profile bench bench-codec bench-peers
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -70,6 +70,9 @@ bench: release $(CITY_V1)/gps ## run the long benchmarks, and make docs/performa
 	$(BENCH) simulator --out $(RESULTS)
 	$(BENCH) pipeline $(CITY_V1) --out $(RESULTS)
 	$(BENCH) ndw --out $(RESULTS)
+	python3 benches/report.py $(RESULTS) docs/performance.md
+
+bench-codec: ## measure the wire codecs; apart, since a benchmark of cargo's is built with other settings, all anew
 	SMARTCITY_BENCH_OUT=$(abspath $(RESULTS)) $(CARGO) bench $(LOCKED) --bench codec
 	python3 benches/report.py $(RESULTS) docs/performance.md
 

@@ -59,10 +59,10 @@ BENCH := $(or $(CARGO_TARGET_DIR),target)/release/smartcity bench
 release:
 	$(CARGO) build $(LOCKED) --release --bin smartcity
 
-$(CITY_V1)/gps: | release
+$(CITY_V1)/road_ends.csv: | release
 	$(BENCH) generate $(CITY_V1)
 
-bench: release $(CITY_V1)/gps ## run the long benchmarks, and make docs/performance.md of all results (RESULTS: where they are)
+bench: release $(CITY_V1)/road_ends.csv ## run the long benchmarks, and make docs/performance.md of all results (RESULTS: where they are)
 	python3 benches/peers/run.py $(CITY_V1) --only smartcity --repeat 3 --out $(RESULTS)/ours.json
 	$(BENCH) linear-road --out $(RESULTS)
 	$(BENCH) latency --out $(RESULTS)
@@ -76,6 +76,6 @@ bench-codec: ## measure the wire codecs; apart, since a benchmark of cargo's is 
 	SMARTCITY_BENCH_OUT=$(abspath $(RESULTS)) $(CARGO) bench $(LOCKED) --bench codec
 	python3 benches/report.py $(RESULTS) docs/performance.md
 
-bench-peers: release $(CITY_V1)/gps ## run city-v1 on smartcity and on each peer that can be installed (PEERS="--only dbsp": on some)
+bench-peers: release $(CITY_V1)/road_ends.csv ## run city-v1 on smartcity and on each peer that can be installed (PEERS="--only dbsp": on some)
 	python3 benches/peers/run.py $(CITY_V1) --out $(RESULTS)/peers.json $(PEERS)
 	python3 benches/report.py $(RESULTS) docs/performance.md

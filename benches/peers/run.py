@@ -147,9 +147,10 @@ def program(peer, cache, lock):
 def options(peer, data, rows, out):
     """What follows a peer's first words."""
     if peer.key == "smartcity":
-        if peer.kind == "floor":
-            return ["--once", 0, "--floors", peer.workers, data]
-        return ["--once", peer.workers, "--rows-per-step", peer.step, "--tables", out, data]
+        what = {"Floors": peer.workers}
+        if peer.kind != "floor":
+            what = {"Engine": {"workers": peer.workers, "rows_per_step": peer.step, "tables": str(out)}}
+        return ["--once", json.dumps({"data": str(data), "what": what})]
     words = [data, out, "--workers", peer.workers]
     if peer.key == "dbsp":
         return words + ["--step", peer.step]

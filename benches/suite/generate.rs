@@ -3,6 +3,13 @@
 //! Vehicles report every two seconds, on average 45 of them, from one road, then drive on to one of its four neighbours. A
 //! road's speed swings over half an hour around a share of its free flow; incidents slow roads down for some minutes. Of the
 //! events 0.5 % come 1 to 30 s late, and 1 % come twice, the second time up to 10 s later.
+//!
+//! | file | a line |
+//! |---|---|
+//! | `gps/part-NNNNN.ndjson` | an event: `id`, `device_id`, `timestamp`, `latitude`, `longitude`, `speed`, `direction`, `road_id` |
+//! | `roads.csv` | a road: `road_id`, `free_flow`, `length_m`, and where it begins, `lat`, `lon` |
+//! | `incidents.ndjson` | an incident opens or is cleared |
+//! | `road_ends.csv` | where a road ends; the workload's own definition has no such file, and only `bench pipeline` reads it |
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -169,12 +176,15 @@ fn roads(count: usize, random: &mut Pcg64Mcg) -> Vec<Road> {
 }
 
 fn write_roads(folder: &Path, roads: &[Road]) -> anyhow::Result<()> {
-    let mut text = String::from("road_id,free_flow,length_m,lat,lon,end_lat,end_lon\n");
+    let mut text = String::from("road_id,free_flow,length_m,lat,lon\n");
+    let mut ends = String::from("road_id,lat,lon\n");
     for (number, road) in roads.iter().enumerate() {
         let Road { free_flow, length_m, start: (lat, lon), end: (end_lat, end_lon), .. } = road;
-        text += &format!("R-{number:04},{free_flow:.1},{length_m},{lat:.6},{lon:.6},{end_lat:.6},{end_lon:.6}\n");
+        text += &format!("R-{number:04},{free_flow:.1},{length_m},{lat:.6},{lon:.6}\n");
+        ends += &format!("R-{number:04},{end_lat:.6},{end_lon:.6}\n");
     }
-    write(folder.join("roads.csv"), &text)
+    write(folder.join("roads.csv"), &text)?;
+    write(folder.join("road_ends.csv"), &ends)
 }
 
 fn write(path: PathBuf, text: &str) -> anyhow::Result<()> {
@@ -309,5 +319,52 @@ impl Files {
             file.flush()?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn generated(seed: u64) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().to_owned();
+        run(&Options { dir, events: 1_000, vehicles: 50, roads: 20, events_per_file: 300, seed }).unwrap();
+        folder
+    }
+
+    fn read(folder: &tempfile::TempDir, file: &str) -> String {
+        fs::read_to_string(folder.path().join(file)).unwrap()
+    }
+
+    fn keys(line: &str) -> Vec<String> {
+        let line: serde_json::Map<String, Value> = serde_json::from_str(line).unwrap();
+        line.keys().cloned().collect()
+    }
+
+    #[test]
+    fn files_have_the_schema_of_the_workload() {
+        let folder = generated(7);
+        let events: Vec<_> = (0..4).map(|part| read(&folder, &format!("gps/part-{part:05}.ndjson"))).collect();
+        assert_eq!(events.iter().map(|part| part.lines().count()).collect::<Vec<_>>(), [300, 300, 300, 100]);
+        let of_event = ["id", "device_id", "timestamp", "latitude", "longitude", "speed", "direction", "road_id"];
+        assert!(events.iter().flat_map(|part| part.lines()).all(|line| keys(line) == of_event));
+        let roads = read(&folder, "roads.csv");
+        assert_eq!(roads.lines().next(), Some("road_id,free_flow,length_m,lat,lon"));
+        assert!(roads.lines().all(|line| line.split(',').count() == 5) && roads.lines().count() == 21);
+        let of_incident = ["incident_id", "road_id", "type", "severity", "status", "timestamp"];
+        assert!(read(&folder, "incidents.ndjson").lines().all(|line| keys(line) == of_incident));
+    }
+
+    #[test]
+    fn a_seed_gives_the_same_files_and_another_one_others() {
+        let [first, again, other] = [7, 7, 8].map(generated);
+        for file in ["gps/part-00000.ndjson", "gps/part-00003.ndjson", "roads.csv", "road_ends.csv", "incidents.ndjson"]
+        {
+            assert_eq!(read(&first, file), read(&again, file));
+            assert_ne!(read(&first, file), read(&other, file));
+        }
     }
 }

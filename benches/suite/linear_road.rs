@@ -9,51 +9,21 @@ use anyhow::bail;
 use clap::Args;
 use serde_json::{Value, json};
 
-use self::example::Options as Run;
 use self::example::figures::Figures;
 use super::Common;
 use super::report::{Report, Table};
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Options {
-    /// Expressways, in steps of 0.5; with --find the first that is tried.
-    #[arg(short = 'L', long, value_name = "L", default_value_t = 100.0)]
-    expressways: f64,
-    /// Worker threads; several numbers, one run each.
-    #[arg(short, long, value_delimiter = ',', default_values_t = [1, 2])]
-    workers: Vec<usize>,
-    /// Look for the largest L that meets every deadline at p99.99.
-    #[arg(long)]
-    find: bool,
-    /// Minutes that run as fast as they can before the real time.
-    #[arg(long, value_name = "MINUTES", default_value_t = 6)]
-    warm_up: u32,
-    /// Minutes in real time, the last of the three hours.
-    #[arg(long, value_name = "MINUTES", default_value_t = 1)]
-    real_time: u32,
-    /// Minutes of one expressway, the last of the three hours, that are compared with the oracle; 0 for none.
-    #[arg(long, value_name = "MINUTES", default_value_t = 180)]
-    check: u32,
-    /// Seed of the traffic.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    #[command(flatten)]
+    run: example::Options,
     #[command(flatten)]
     common: Common,
 }
 
-pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+pub(crate) fn run(Options { run, common }: &Options) -> anyhow::Result<()> {
     let bar = super::progress(1, "{bar:30} {percent} % {msg}");
-    let run = Run {
-        seed: options.seed,
-        halves: (options.expressways * 2.0).round() as u32,
-        workers: options.workers.clone(),
-        warm_up: options.warm_up,
-        real_time: options.real_time,
-        find: options.find,
-        check: options.check,
-        tuples: None,
-    };
-    let figures = example::run(&run, &mut |what, done, all| {
+    let figures = example::run(run, &mut |what, done, all| {
         if bar.message() != what {
             bar.set_message(what.to_owned());
         }
@@ -62,8 +32,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     })?;
     bar.finish_and_clear();
     let settings = json!({
-        "seed": options.seed, "warm-up minutes": options.warm_up, "real-time minutes": options.real_time,
-        "minutes compared with the oracle": options.check,
+        "seed": run.seed, "warm-up minutes": run.warm_up, "real-time minutes": run.real_time,
+        "minutes compared with the oracle": run.check,
     });
     let mut report = Report::new("linear-road", settings);
     report.add(rates(&figures));
@@ -72,7 +42,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     if let Some(agreement) = &figures.agreement {
         report.note(agreement.to_string());
     }
-    report.finish(options.common.out.as_deref())?;
+    report.finish(common.out.as_deref())?;
     if !figures.is_good() {
         bail!("answers differ from the oracle's, or a number of workers meets no L that was tried");
     }

@@ -66,14 +66,12 @@ pub(crate) fn looked_up<'s>(asked: Rows<'s, DayAsked>, weeks: Rows<'s, Week>) ->
         ((vid, xway, day / WEEK as u8), Entry::Ask { weekday: day % WEEK as u8, qid })
     });
     keyed(tolls.concat(asks), "History", |_, known: &mut [u8; WEEK], turn| {
-        for (entry, _) in turn.take_changes() {
-            match entry {
-                Entry::Tolls(tolls) => *known = tolls,
-                Entry::Ask { weekday, qid } => {
-                    turn.emit(Answer::Expenditure { qid, toll: known[usize::from(weekday)] }, 1);
-                }
+        turn.for_each_change(|turn, entry, _| match entry {
+            Entry::Tolls(tolls) => *known = tolls,
+            Entry::Ask { weekday, qid } => {
+                turn.emit(Answer::Expenditure { qid, toll: known[usize::from(weekday)] }, 1);
             }
-        }
+        });
         if *known == [0; WEEK] { Keep::No } else { Keep::Yes }
     })
 }

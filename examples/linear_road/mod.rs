@@ -56,6 +56,8 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use clap::Args;
+
 use self::agreement::{Agreement, compare};
 use self::figures::Figures;
 use self::generator::{Generator, Traffic};
@@ -68,34 +70,47 @@ pub(crate) const MINUTES: u32 = SECONDS / 60;
 pub(crate) type Progress<'a> = &'a mut dyn FnMut(&str, u64, u64);
 
 /// What to run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Options {
-    pub(crate) seed: u64,
-    /// Expressways, in halves.
+    /// Expressways, in steps of 0.5; with --find the first that is tried.
+    #[arg(short = 'L', long = "expressways", value_name = "L", default_value = "100", value_parser = halves)]
     pub(crate) halves: u32,
-    /// Numbers of workers, one run each.
+    /// Worker threads; several numbers, one run each.
+    #[arg(short, long, value_delimiter = ',', default_values_t = [1, 2])]
     pub(crate) workers: Vec<usize>,
-    /// Minutes that run as fast as they can, before the real time.
-    pub(crate) warm_up: u32,
-    /// Minutes that run in real time, the last of the three hours.
-    pub(crate) real_time: u32,
-    /// Whether to look for the largest L, beginning with the one given.
+    /// Look for the largest L that meets every deadline at p99.99.
+    #[arg(long)]
     pub(crate) find: bool,
-    /// Minutes of one expressway, the last of the three hours, that are compared with the oracle; 0 for none.
+    /// Minutes that run as fast as they can before the real time.
+    #[arg(long, value_name = "MINUTES", default_value_t = 6)]
+    pub(crate) warm_up: u32,
+    /// Minutes in real time, the last of the three hours.
+    #[arg(long, value_name = "MINUTES", default_value_t = 1)]
+    pub(crate) real_time: u32,
+    /// Minutes of one expressway, the last of the three hours, that are compared with the oracle; 180 for all, 0 for none.
+    #[arg(long, value_name = "MINUTES", default_value_t = MINUTES)]
     pub(crate) check: u32,
-    /// A file of tuples that is compared instead.
+    /// Compare the tuples of this file with the oracle instead: 15 integers a line, ascending by time.
+    #[arg(long, value_name = "FILE")]
     pub(crate) tuples: Option<PathBuf>,
+    /// Seed of the traffic.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self { seed: 1, halves: 200, workers: vec![2], warm_up: 6, real_time: 1, find: false, check: 30, tuples: None }
+/// A number of expressways, in halves.
+fn halves(text: &str) -> Result<u32, String> {
+    let halves = text.parse::<f64>().map_err(|error| error.to_string())? * 2.0;
+    let whole = halves.round();
+    if whole != halves || !(1.0..=f64::from(u16::MAX)).contains(&whole) {
+        return Err("L goes from 0.5 in steps of 0.5".to_owned());
     }
+    Ok(whole as u32)
 }
 
 /// Compares with the oracle, then runs, or looks for the largest L.
 pub(crate) fn run(options: &Options, progress: Progress<'_>) -> anyhow::Result<Figures> {
-    anyhow::ensure!(options.halves > 0 && options.workers.iter().all(|workers| *workers > 0), "nothing is to run");
+    anyhow::ensure!(options.workers.iter().all(|workers| *workers > 0), "nothing is to run");
     anyhow::ensure!(
         options.warm_up + options.real_time <= MINUTES && options.check <= MINUTES,
         "there are 180 minutes"
@@ -146,11 +161,11 @@ fn check_file(options: &Options, file: &Path) -> anyhow::Result<Agreement> {
     compare(seconds.into_iter(), &weeks, 2)
 }
 
-/// Writes the tuples of the last `minutes` of some expressways to a file.
-pub(crate) fn write(options: &Options, minutes: u32, file: &Path) -> anyhow::Result<()> {
-    anyhow::ensure!(minutes <= MINUTES, "there are {MINUTES} minutes");
+/// Writes the tuples of the last `check` minutes of some expressways to a file.
+pub(crate) fn write(options: &Options, file: &Path) -> anyhow::Result<()> {
+    anyhow::ensure!(options.check <= MINUTES, "there are {MINUTES} minutes");
     let mut out = BufWriter::new(File::create(file)?);
-    let traffic = Traffic { seed: options.seed, halves: options.halves, begin: (MINUTES - minutes) * 60 };
+    let traffic = Traffic { seed: options.seed, halves: options.halves, begin: (MINUTES - options.check) * 60 };
     for (second, tuples) in seconds(traffic) {
         tuples.iter().try_for_each(|tuple| csv::write(&mut out, second, tuple))?;
     }

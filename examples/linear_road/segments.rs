@@ -62,9 +62,7 @@ pub(crate) fn standings<'s>(events: Rows<'s, Event>) -> Rows<'s, (Segment, Stand
         let now = turn.now();
         let begins = known.minute != minute_of(now);
         let had_accident = known.begin(minute_of(now));
-        for (lesson, diff) in turn.take_changes() {
-            known.learn(lesson, diff);
-        }
+        turn.for_each_change(|_, lesson, diff| known.learn(lesson, diff));
         known.accident |= known.has_accident();
         if begins {
             let standing = known.standing(had_accident);

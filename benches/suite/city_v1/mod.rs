@@ -15,18 +15,18 @@ mod tables;
 
 use std::panic::resume_unwind;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use self::data::Data;
 use self::flow::REMEMBERED_MS;
-use self::replay::{Pace, replay};
+use self::replay::{Outcome, Pace, replay};
+use super::child::{self, Once};
+use super::open_loop::quantile;
 use super::report::{Report, Table};
 use super::{Common, progress, usage};
 
@@ -44,10 +44,13 @@ const LINES: [(usize, usize, u64); 6] = [
     (1, FULL_SPEED, 900),
 ];
 
+const BENCH: &str = "city-v1";
+
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Options {
     /// Folder of the data, as `smartcity bench generate` writes it.
-    data: PathBuf,
+    #[arg(required_unless_present = "once")]
+    data: Option<PathBuf>,
     /// Take the first N files of events only.
     #[arg(long, value_name = "N")]
     files: Option<usize>,
@@ -57,20 +60,31 @@ pub(crate) struct Options {
     /// Write the final tables as CSV to this folder: for a check against another engine.
     #[arg(long, value_name = "DIR")]
     tables: Option<PathBuf>,
-    /// Only one run: workers of the engine, 0 for the floor. Prints its figures as JSON.
-    #[arg(long, value_name = "WORKERS", hide = true)]
-    once: Option<usize>,
-    /// With --once 0: so many floors at once, each of all events on a thread of its own.
-    #[arg(long, value_name = "N", default_value_t = 1, hide = true)]
-    floors: usize,
-    /// With --once: rows of a step.
-    #[arg(long, value_name = "ROWS", default_value_t = FULL_SPEED, hide = true)]
-    rows_per_step: usize,
-    /// With --once: for how many seconds of event time a message is remembered.
-    #[arg(long, value_name = "SECONDS", default_value_t = REMEMBERED_MS / 1_000, hide = true)]
-    remembered_s: u64,
+    #[command(flatten)]
+    once: Once,
     #[command(flatten)]
     common: Common,
+}
+
+/// One run; benches/peers/run.py writes it too.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Case {
+    data: PathBuf,
+    files: Option<usize>,
+    what: What,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum What {
+    /// So many floors at once, each of all events on a thread of its own.
+    Floors(usize),
+    Engine {
+        workers: usize,
+        rows_per_step: usize,
+        /// For how many seconds of event time a message is remembered, where the workload's own time is not meant.
+        remembered_s: Option<u64>,
+        tables: Option<PathBuf>,
+    },
 }
 
 /// The figures of one run, in a process of its own.
@@ -89,12 +103,13 @@ struct Run {
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    if let Some(workers) = options.once {
-        return once(options, workers);
+    if options.once.run(|case: Case| once(&case))? {
+        return Ok(());
     }
-    let data = Data::open(&options.data, options.files)?;
+    let Some(folder) = &options.data else { return Ok(()) };
+    let data = Data::open(folder, options.files)?;
     let settings = json!({ "files": data.files.len(), "megabytes": data.bytes / 1_000_000, "runs": options.runs });
-    let mut report = Report::new("city-v1", settings);
+    let mut report = Report::new(BENCH, settings);
     let mut table = Table::new(
         "city-v1",
         [
@@ -113,10 +128,16 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         ],
     );
     let progress = progress(LINES.len() as u64 + 1, "{bar:30} {pos}/{len} {msg}");
-    for line in std::iter::once((0, 0, 0)).chain(LINES) {
-        let (workers, rows_per_step, _) = line;
-        progress.set_message(format!("workers: {workers}, rows a step: {rows_per_step}"));
-        let run = median(options, line)?;
+    let engine = |(workers, rows_per_step, remembered_s)| {
+        let tables = options.tables.clone();
+        What::Engine { workers, rows_per_step, remembered_s: Some(remembered_s), tables }
+    };
+    for what in std::iter::once(What::Floors(1)).chain(LINES.map(engine)) {
+        if let What::Engine { workers, rows_per_step, .. } = what {
+            progress.set_message(format!("workers: {workers}, rows a step: {rows_per_step}"));
+        }
+        let case = Case { data: folder.clone(), files: options.files, what };
+        let run = child::median(BENCH, &case, options.runs, |run: &Run| run.cpu_s)?;
         table.row(run.cells());
         progress.inc(1);
     }
@@ -150,65 +171,39 @@ impl Run {
     }
 }
 
-/// Several runs, each in a process of its own; the one with the median processor time.
-fn median(options: &Options, line: (usize, usize, u64)) -> anyhow::Result<Run> {
-    let (workers, rows_per_step, remembered_s) = line;
-    let mut runs = Vec::new();
-    for _ in 0..options.runs {
-        let mut command = Command::new(std::env::current_exe().context("this program is not found again")?);
-        command.args(["bench", "city-v1", "--once", &workers.to_string()]);
-        command.args(["--rows-per-step", &rows_per_step.to_string(), "--remembered-s", &remembered_s.to_string()]);
-        if let Some(files) = options.files {
-            command.args(["--files", &files.to_string()]);
-        }
-        if let Some(tables) = options.tables.as_ref().filter(|_| workers > 0) {
-            command.arg("--tables").arg(tables);
-        }
-        let output = command.arg(&options.data).stderr(Stdio::inherit()).output()?;
-        if !output.status.success() {
-            bail!("a run with {workers} workers and {rows_per_step} rows a step failed: {}", output.status);
-        }
-        runs.push(serde_json::from_slice::<Run>(&output.stdout).context("a run printed no figures")?);
-    }
-    runs.sort_by(|a, b| a.cpu_s.total_cmp(&b.cpu_s));
-    Ok(runs.swap_remove(runs.len() / 2))
-}
-
 /// One run in this process.
-fn once(options: &Options, workers: usize) -> anyhow::Result<()> {
-    let data = Data::open(&options.data, options.files)?;
-    let bar = progress(data.bytes, "{bar:30} {bytes}/{total_bytes} {bytes_per_sec}");
+fn once(case: &Case) -> anyhow::Result<Run> {
+    let data = Data::open(&case.data, case.files)?;
     let began = Instant::now();
-    let Options { rows_per_step, remembered_s, .. } = *options;
-    let mut run = Run { workers, rows_per_step, remembered_s, ..Run::default() };
-    if workers == 0 {
-        run.events = thread::scope(|scope| {
-            let floors: Vec<_> = (0..options.floors).map(|_| scope.spawn(|| floor::floor(&data))).collect();
-            let events = floors.into_iter().map(|floor| floor.join().unwrap_or_else(|panic| resume_unwind(panic)));
-            events.sum::<anyhow::Result<u64>>()
-        })?;
-    } else {
-        let pace = Pace { workers, rows_per_step, remembered_ms: remembered_s * 1_000 };
-        let outcome = replay(&data, pace, |bytes| bar.inc(bytes))?;
-        (run.events, run.refused) = (outcome.events, outcome.refused);
-        let at = |share: f64| outcome.step_ms.get(((outcome.step_ms.len() - 1) as f64 * share) as usize).copied();
-        (run.step_p50_ms, run.step_p99_ms) = (at(0.5), at(0.99));
-        run.finish(began);
-        if let Some(folder) = &options.tables {
-            tables::write(folder, &outcome.views)?;
+    match &case.what {
+        What::Floors(floors) => {
+            let events = thread::scope(|scope| {
+                let floors: Vec<_> = (0..*floors).map(|_| scope.spawn(|| floor::floor(&data))).collect();
+                let events = floors.into_iter().map(|floor| floor.join().unwrap_or_else(|panic| resume_unwind(panic)));
+                events.sum::<anyhow::Result<u64>>()
+            })?;
+            Ok(Run { events, ..Run::since(began) })
+        }
+        &What::Engine { workers, rows_per_step, remembered_s, ref tables } => {
+            let remembered_s = remembered_s.unwrap_or(REMEMBERED_MS / 1_000);
+            let bar = progress(data.bytes, "{bar:30} {bytes}/{total_bytes} {bytes_per_sec}");
+            let pace = Pace { workers, rows_per_step, remembered_ms: remembered_s * 1_000 };
+            let Outcome { events, refused, step_ms, views } = replay(&data, pace, |bytes| bar.inc(bytes))?;
+            let run = Run::since(began);
+            bar.finish_and_clear();
+            if let Some(folder) = tables {
+                tables::write(folder, &views)?;
+            }
+            let [step_p50_ms, step_p99_ms] = [0.5, 0.99].map(|share| quantile(&step_ms, share));
+            Ok(Run { workers, rows_per_step, remembered_s, events, refused, step_p50_ms, step_p99_ms, ..run })
         }
     }
-    run.finish(began);
-    bar.finish_and_clear();
-    super::print(&serde_json::to_string(&run)?)
 }
 
 impl Run {
-    /// Notes what the process has used, once.
-    fn finish(&mut self, began: Instant) {
-        if self.wall_s == 0.0 {
-            self.wall_s = began.elapsed().as_secs_f64();
-            (self.cpu_s, self.peak_mib) = (usage::cpu().as_secs_f64(), usage::peak_mib());
-        }
+    /// What the process has used since it began.
+    fn since(began: Instant) -> Self {
+        let wall_s = began.elapsed().as_secs_f64();
+        Self { wall_s, cpu_s: usage::cpu().as_secs_f64(), peak_mib: usage::peak_mib(), ..Self::default() }
     }
 }

@@ -337,3 +337,48 @@ pub(crate) fn city_by_minute<'s>(
         Keep::Yes
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+    use smartcity::model::Namespace;
+
+    use super::*;
+
+    /// Vehicles by window, straight from the live events: minute, vehicle and events.
+    fn by_definition(live: &BTreeMap<(i64, u64), i64>, width: i64, first: i64) -> usize {
+        let held =
+            live.iter().filter(|&(&(minute, _), &events)| events > 0 && (first..first + width).contains(&minute));
+        held.map(|((_, vehicle), _)| vehicle).collect::<BTreeSet<_>>().len()
+    }
+
+    proptest! {
+        // A failure would be kept beside the file that includes this one.
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn windows_count_each_vehicle_once_whatever_comes_late_or_is_withdrawn(
+            changes in prop::collection::vec((0..12_i64, 0..3_u64, any::<bool>()), 1..60)
+        ) {
+            let (mut road, mut live) = (RoadState::default(), BTreeMap::new());
+            for (minute, number, comes) in changes {
+                let events = live.entry((minute, number)).or_insert(0);
+                if !comes && *events == 0 {
+                    continue; // nobody withdraws what is not there
+                }
+                let diff = if comes { 1 } else { -1 };
+                *events += diff as i64;
+                let vehicle = Id::new(Namespace::Device, &number.to_string());
+                road.add(minute, vehicle, Sum { events: 1, speeds: 500 }, diff);
+                for first in road.first..road.first + road.minutes.len() as i64 {
+                    for width in [1, WIDE_WINDOW_MINUTES] {
+                        let counted = road.window((width, first)).vehicles as usize;
+                        prop_assert_eq!(counted, by_definition(&live, width, first), "{} minutes from {}", width, first);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,9 +1,11 @@
 //! The roads of city-v1 as a city: each is a segment and a named road of its own.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::Context;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use smartcity::model::{City, CityRow, Id, Kmh, Millimetres, Name, Namespace, Point, Road, RoadClass, Segment};
 
 #[derive(Deserialize)]
@@ -13,21 +15,29 @@ struct Row {
     length_m: f64,
     lat: f64,
     lon: f64,
-    #[serde(default)]
-    end_lat: Option<f64>,
-    #[serde(default)]
-    end_lon: Option<f64>,
 }
 
-/// The city of a data folder; `None` where its roads have no end.
+#[derive(Deserialize)]
+struct End {
+    road_id: String,
+    lat: f64,
+    lon: f64,
+}
+
+/// Where the roads end: a file that only our own generator writes.
+const ENDS: &str = "road_ends.csv";
+
+/// The city of a data folder; `None` where nothing says where its roads end.
 pub(super) fn read(folder: &Path) -> anyhow::Result<Option<City>> {
-    let path = folder.join("roads.csv");
-    let mut table = csv::Reader::from_path(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    if !folder.join(ENDS).exists() {
+        return Ok(None);
+    }
+    let ends = rows::<End>(&folder.join(ENDS))?;
+    let ends: HashMap<_, _> =
+        ends.into_iter().map(|end| (end.road_id, Point::from_degrees(end.lat, end.lon))).collect();
     let mut city = City::default();
-    for row in table.deserialize() {
-        let row: Row = row.with_context(|| format!("in {}", path.display()))?;
-        let (Some(end_lat), Some(end_lon)) = (row.end_lat, row.end_lon) else { return Ok(None) };
-        let ends = [Point::from_degrees(row.lat, row.lon), Point::from_degrees(end_lat, end_lon)];
+    for row in rows::<Row>(&folder.join("roads.csv"))? {
+        let ends = [Point::from_degrees(row.lat, row.lon), ends.get(&row.road_id).copied().flatten()];
         let [Some(start), Some(end)] = ends else { continue };
         let [id, road, name] = [Namespace::Segment, Namespace::Road, Namespace::Text].map(|of| {
             city.rows.insert(CityRow::Name(Name::new(of, &row.road_id)));
@@ -49,6 +59,11 @@ pub(super) fn read(folder: &Path) -> anyhow::Result<Option<City>> {
     Ok(Some(city))
 }
 
+fn rows<R: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<R>> {
+    let mut table = csv::Reader::from_path(path).with_context(|| format!("cannot read {}", path.display()))?;
+    table.deserialize().collect::<Result<_, _>>().with_context(|| format!("in {}", path.display()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,14 +71,14 @@ mod tests {
     #[test]
     fn a_road_is_a_segment_from_its_start_to_its_end() {
         let folder = tempfile::tempdir().unwrap();
-        let write = |text: &str| std::fs::write(folder.path().join("roads.csv"), text).unwrap();
-        write("road_id,free_flow,length_m,lat,lon,end_lat,end_lon\nR-1,50.5,200,52.0,4.0,52.1,4.1\n");
+        let write = |file, text: &str| std::fs::write(folder.path().join(file), text).unwrap();
+        write("roads.csv", "road_id,free_flow,length_m,lat,lon\nR-1,50.5,200,52.0,4.0\n");
+        assert_eq!(read(folder.path()).unwrap(), None);
+        write(ENDS, "road_id,lat,lon\nR-1,52.1,4.1\n");
         let city = read(folder.path()).unwrap().unwrap();
         let segments: Vec<_> = city.segments().collect();
         assert_eq!(segments.len(), 1);
         assert_eq!((segments[0].free_flow, segments[0].length), (Kmh(50_500), Millimetres(200_000)));
         assert_eq!(segments[0].line[1], Point { lat: 521_000_000, lon: 41_000_000 });
-        write("road_id,free_flow,length_m,lat,lon\nR-1,50,200,52.0,4.0\n");
-        assert_eq!(read(folder.path()).unwrap(), None);
     }
 }

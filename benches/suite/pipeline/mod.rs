@@ -71,7 +71,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     let Some(data) = &options.data else { return Ok(()) };
     if city::read(data)?.is_none() {
-        return super::print("skipped: roads.csv has no end_lat and end_lon, so its roads are no segments\n");
+        return super::print(
+            "skipped: there is no road_ends.csv, so nothing says where roads end; smartcity bench generate writes one\n",
+        );
     }
     let mut report = Report::new(BENCH, json!({ "files": options.files, "runs": options.runs }));
     let columns = ["tick ms", "workers", "rows", "wall s", "CPU-s", "CPU-s per 1M", "rows per s", "peak MiB"];

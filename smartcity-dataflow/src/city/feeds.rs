@@ -123,11 +123,11 @@ fn feeds_over<'s>(
         let settings = settings.clone();
         let feeds = keyed(accepted.concat(rejected), "Feeds", move |feed, health: &mut Health, turn| {
             let before = health.shown().map(|shown| (*feed, shown));
-            for (tally, copies) in turn.take_changes() {
+            turn.for_each_change(|_, tally, copies| {
                 for _ in 0..copies {
                     health.add(&tally); // workers with equal tallies
                 }
-            }
+            });
             for wake in health.show(turn.now(), minute, &settings) {
                 turn.wake(wake);
             }

@@ -43,13 +43,7 @@ impl<V, O> Turn<'_, V, O> {
         self.changes
     }
 
-    /// [`Turn::changes`], by value; a second call finds none.
-    pub fn take_changes(&mut self) -> Vec<(V, Diff)> {
-        std::mem::take(self.changes)
-    }
-
-    /// Shows each of [`Turn::changes`] by value, with the turn to act on; a second call finds none. It allocates nothing,
-    /// unlike [`Turn::take_changes`].
+    /// Shows each of [`Turn::changes`] by value, with the turn to act on; a second call finds none. It allocates nothing.
     pub fn for_each_change(&mut self, mut show: impl FnMut(&mut Self, V, Diff)) {
         let mut changes = std::mem::take(self.changes);
         for (row, diff) in changes.drain(..) {

@@ -27,9 +27,7 @@ use crate::Rows;
 pub fn newest<'s, V: ExchangeData>(rows: Rows<'s, V>, count: usize) -> Rows<'s, V> {
     keyed(of_each_worker(rows, count), "Newest", move |(), last: &mut BTreeSet<V>, turn| {
         let before = last.clone();
-        for (row, _) in turn.take_changes() {
-            keep_greatest(last, row, count);
-        }
+        turn.for_each_change(|_, row, _| keep_greatest(last, row, count));
         for gone in before.difference(last) {
             turn.emit(gone.clone(), -1);
         }

@@ -51,16 +51,16 @@ where
     keyed(rows, name, move |key, known: &mut BTreeMap<V, Diff>, turn| {
         forget_until(known, turn.now(), &forget);
         let mut pairs = Vec::new();
-        for (row, diff) in turn.take_changes() {
+        turn.for_each_change(|turn, row, diff| {
             let forgotten_at = forget(&row);
             if forgotten_at <= turn.now() {
-                continue;
+                return;
             }
             let copies = known.get(&row).copied().unwrap_or(0);
             let sign = Diff::from(copies + diff > 0) - Diff::from(copies > 0);
             if sign == 0 {
                 known.entry(row).and_modify(|copies| *copies += diff);
-                continue;
+                return;
             }
             let before = known.range(..&row).next_back().map(|(row, _)| row.clone());
             let after = known.range((Excluded(&row), Unbounded)).next().map(|(row, _)| row.clone());
@@ -75,7 +75,7 @@ where
             } else {
                 known.remove(&row);
             }
-        }
+        });
         consolidate(&mut pairs);
         for (pair, diff) in pairs {
             turn.emit((key.clone(), pair), diff);

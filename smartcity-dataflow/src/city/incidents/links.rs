@@ -65,17 +65,14 @@ pub(super) fn links<'s>(spots: Rows<'s, (Id, Spot)>, near: Nearness) -> Rows<'s,
         cells.map(move |cell| ((incident_type, cell), Visit { spot, at_home: cell == home }))
     });
     keyed(visits, "Links", move |_, here: &mut Here, turn| {
-        let changes = turn.take_changes();
         let mut touched = BTreeSet::new();
-        for (visit, _) in &changes {
+        for (visit, _) in turn.changes() {
             touched.insert(visit.spot);
             if visit.at_home {
                 touched.extend(here.visitors_after(visit.spot, near));
             }
         }
-        for (visit, diff) in changes {
-            here.change(visit, diff > 0);
-        }
+        turn.for_each_change(|_, visit, diff| here.change(visit, diff > 0));
         for spot in touched {
             let (before, after) = here.link_again(spot, near);
             turn.replace(before.map(|earlier| (spot, earlier)), after.map(|earlier| (spot, earlier)));

@@ -202,18 +202,16 @@ pub(super) fn surfaces<'s>(
     });
     let newest = weather.map(|(station, row)| (station, Told::Newest(row.weather)));
     keyed(newest.concat(wet), "Surfaces", move |station, known: &mut Known, turn| {
-        for (told, diff) in turn.take_changes() {
-            match told {
-                Told::Newest(weather) if diff > 0 => known.newest = Some(weather),
-                Told::Newest(weather) => known.newest = known.newest.filter(|newest| *newest != weather),
-                Told::Wet(at) if memory.damp_until(at) > turn.now() => {
-                    known.change_wet(at, diff);
-                    turn.wake(memory.wet_until(at));
-                    turn.wake(memory.damp_until(at));
-                }
-                Told::Wet(_) => {}
+        turn.for_each_change(|turn, told, diff| match told {
+            Told::Newest(weather) if diff > 0 => known.newest = Some(weather),
+            Told::Newest(weather) => known.newest = known.newest.filter(|newest| *newest != weather),
+            Told::Wet(at) if memory.damp_until(at) > turn.now() => {
+                known.change_wet(at, diff);
+                turn.wake(memory.wet_until(at));
+                turn.wake(memory.damp_until(at));
             }
-        }
+            Told::Wet(_) => {}
+        });
         let wetness = known.wetness(turn.now(), memory);
         let surface = known.newest.and_then(|weather| {
             let estimated = surface_temperature(&weather).is_some();

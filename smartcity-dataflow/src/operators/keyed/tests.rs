@@ -34,7 +34,7 @@ fn rested<'s>(rows: Rows<'s, Row>) -> Rows<'s, Row> {
             }
         } else {
             (key.changed, key.shown) = (turn.now(), None);
-            key.sum += turn.take_changes().into_iter().map(|(row, diff)| row * diff).sum::<isize>();
+            key.sum += turn.changes().iter().map(|(row, diff)| row * diff).sum::<isize>();
             turn.wake(turn.now() + 3);
         }
         turn.replace(before, key.shown.map(|sum| (*name, sum)));
@@ -53,7 +53,7 @@ fn scaled<'s>(rows: Rows<'s, Row>) -> Rows<'s, Row> {
         "Scaled",
         |sum: &mut isize, factor, diff| *sum += factor * diff,
         |key, (sum, shown): &mut (isize, Option<isize>), turn, factor| {
-            *sum += turn.take_changes().into_iter().map(|(row, diff)| row * diff).sum::<isize>();
+            *sum += turn.changes().iter().map(|(row, diff)| row * diff).sum::<isize>();
             let before = shown.replace(*sum * factor);
             turn.replace(before.map(|product| (*key, product)), shown.map(|product| (*key, product)));
             Keep::Yes

@@ -57,7 +57,6 @@ pub(crate) fn attempt(
     let (real_time, responses, given_up) = run.real_time(SECONDS, |second| {
         progress(&in_real_time, since(real_time_from, second), since(real_time_from, SECONDS));
     })?;
-    run.stop();
     Ok(Attempt { halves, workers, begin, fast, real_time, responses: responses.by_kind(), given_up })
 }
 

@@ -1,7 +1,7 @@
 //! A crew at work: as fast as it can, and in real time.
 
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -90,10 +90,9 @@ impl Run {
         Ok(self.seconds(end, |_| true, shown)?.0)
     }
 
-    /// Runs to `end` second by second as they pass; gives also how long the answers took from when their second began, and
-    /// whether the run was given up because it was far behind.
-    pub(crate) fn real_time(&mut self, end: u32, shown: impl FnMut(u32)) -> anyhow::Result<(Cost, Responses, bool)> {
-        self.noted().clear();
+    /// Runs to `end` second by second as they pass, and ends; gives also how long the answers took from when their second
+    /// began, and whether the run was given up because it was far behind.
+    pub(crate) fn real_time(mut self, end: u32, shown: impl FnMut(u32)) -> anyhow::Result<(Cost, Responses, bool)> {
         let (start, first) = (Instant::now() + Duration::from_secs(1), self.next);
         let due = move |second: u32| start + Duration::from_secs((second - first).into());
         let wait = |second| {
@@ -102,8 +101,11 @@ impl Run {
             now < due(second) + FAR_BEHIND
         };
         let (cost, given_up) = self.seconds(end, wait, shown)?;
+        // Who waits for a tick may go on before it is noted; when the workers have ended all are.
+        self.crew.shutdown();
         let mut responses = Responses::default();
-        for (tick, came, answers) in self.noted().drain(..) {
+        let noted = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        for &(tick, came, answers) in noted.iter().filter(|(tick, ..)| *tick >= tick_of(first)) {
             for (kind, answers) in answers.into_iter().enumerate().filter(|(_, answers)| *answers > 0) {
                 responses.add(kind, came.saturating_duration_since(due(second_of(tick))), answers);
             }
@@ -143,15 +145,6 @@ impl Run {
             Some(usage::of_process()?.saturating_sub(used?).saturating_sub(made))
         };
         Ok((Cost { tuples, took: began.elapsed(), cpu: cpu(), memory: usage::memory() }, given_up))
-    }
-
-    fn noted(&self) -> MutexGuard<'_, Vec<(Time, Instant, [u64; KINDS.len()])>> {
-        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Stops the workers.
-    pub(crate) fn stop(self) {
-        self.crew.shutdown();
     }
 }
 

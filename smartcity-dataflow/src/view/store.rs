@@ -221,7 +221,8 @@ impl Views {
     }
 
     /// Calls `listener` with the changes of every tick from now on, in order, on the engine's thread. While it blocks the
-    /// engine waits: so nothing is lost, and a listener that must not hold the engine up must not block.
+    /// engine waits: so nothing is lost, and a listener that must not hold the engine up must not block. A reader of
+    /// [`wait_past`](Self::wait_past) may go on with a tick before its listeners are called.
     pub fn on_changes(&self, listener: impl Fn(&Arc<Changes>) + Send + Sync + 'static) {
         lock(&self.0.changes_listeners).push(Box::new(listener));
     }

@@ -6,7 +6,7 @@ CARGO ?= cargo
 LOCKED := $(if $(CI),--locked)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt fmt-check lint doc layers deny fuzz profile bench bench-codec bench-peers
+.PHONY: help demo test check fmt fmt-check lint doc layers deny fuzz profile bench bench-linear-road bench-codec bench-peers
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -18,6 +18,7 @@ test: export SMARTCITY_BROWSER = $(shell .ci/tools browser)
 test: ## install what the tests need where possible, then run all of them
 	$(CARGO) test $(LOCKED) --workspace --all-targets --no-fail-fast
 	$(CARGO) test $(LOCKED) --workspace --doc --no-fail-fast
+	python3 -m unittest discover --quiet --start-directory benches
 
 check: fmt-check layers deny lint doc test ## everything that must hold before a change lands
 
@@ -59,10 +60,10 @@ BENCH := $(or $(CARGO_TARGET_DIR),target)/release/smartcity bench
 release:
 	$(CARGO) build $(LOCKED) --release --bin smartcity
 
-$(CITY_V1)/road_ends.csv: | release
+$(CITY_V1)/roads.csv: | release
 	$(BENCH) generate $(CITY_V1)
 
-bench: release $(CITY_V1)/road_ends.csv ## run the long benchmarks, and make docs/performance.md of all results (RESULTS: where they are)
+bench: release $(CITY_V1)/roads.csv ## run the long benchmarks, and make docs/performance.md of all results (RESULTS: where they are)
 	python3 benches/peers/run.py $(CITY_V1) --only smartcity --repeat 3 --out $(RESULTS)/ours.json
 	$(BENCH) linear-road --out $(RESULTS)
 	$(BENCH) latency --out $(RESULTS)
@@ -72,10 +73,15 @@ bench: release $(CITY_V1)/road_ends.csv ## run the long benchmarks, and make doc
 	$(BENCH) ndw --out $(RESULTS)
 	python3 benches/report.py $(RESULTS) docs/performance.md
 
-bench-codec: ## measure the wire codecs; apart, since a benchmark of cargo's is built with other settings, all anew
+bench-linear-road: release ## Linear Road by its rule: ten minutes in real time, then the largest L; about two hours
+	$(BENCH) linear-road --real-time 10 --out $(RESULTS)
+	$(BENCH) linear-road --find --expressways 1000 --check 0 --out $(RESULTS)
+	python3 benches/report.py $(RESULTS) docs/performance.md
+
+bench-codec: ## measure the wire codecs beside abomonation; apart, since a benchmark of cargo's is built with other settings
 	SMARTCITY_BENCH_OUT=$(abspath $(RESULTS)) $(CARGO) bench $(LOCKED) --bench codec
 	python3 benches/report.py $(RESULTS) docs/performance.md
 
-bench-peers: release $(CITY_V1)/road_ends.csv ## run city-v1 on smartcity and on each peer that can be installed (PEERS="--only dbsp": on some)
+bench-peers: release $(CITY_V1)/roads.csv ## run city-v1 on smartcity and on each peer that can be installed (PEERS="--only dbsp": on some)
 	python3 benches/peers/run.py $(CITY_V1) --out $(RESULTS)/peers.json $(PEERS)
 	python3 benches/report.py $(RESULTS) docs/performance.md

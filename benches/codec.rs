@@ -1,71 +1,67 @@
-//! Codecs for rows between processes: bincode, which timely writes vectors with; columnar, which it can write containers
-//! with; abomonation, which it once used, as a reference. Bytes of a row, and the time to write one and to read it.
-//!
-//! Reading includes a look at every field: a codec that only points into the bytes pays then. `cargo bench --bench codec`
-//! runs it; with `SMARTCITY_BENCH_OUT` naming a folder it also writes `codec.json` there, as `smartcity bench` does.
+//! Codecs for rows between processes, beside the one that timely once used: `smartcity bench codec` with abomonation as a
+//! reference, by criterion. With `SMARTCITY_BENCH_OUT` naming a folder the figures of all three are written there.
 //!
 //! abomonation is unsound (RUSTSEC-2021-0120) and so is what calls it here: bytes of this process only, on rows without
 //! padding that a reader could see. Nothing else may use it; docs/adr/0008-codecs.md says why it is here at all.
 #![allow(unsafe_code, reason = "abomonation's interface is unsafe; this reference is all that may call it")]
 
-#[path = "codec/codecs.rs"]
+#[path = "suite/codec/codecs.rs"]
 mod codecs;
+#[path = "suite/codec/figures.rs"]
+mod figures;
 #[path = "suite/report.rs"]
 mod report;
-#[path = "codec/rows.rs"]
+#[path = "suite/codec/rows.rs"]
 mod rows;
 
 use std::hint::black_box;
 use std::path::PathBuf;
-use std::time::Instant;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use serde_json::json;
 
-use self::codecs::{Abomonation, Bincode, Codec, Columnar};
-use self::report::{Report, Table};
+use self::codecs::{Bincode, Codec, Columnar, Look};
+use self::figures::{Figures, ROWS, written};
 use self::rows::{Named, Reported, Row, Update};
-
-/// Rows of a batch: about as many as timely puts in a message.
-const ROWS: usize = 1_000;
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
-    let mut figures = Figures::new();
-    of_row::<Reported>(&mut criterion, &mut figures, "position report");
-    of_row::<Named>(&mut criterion, &mut figures, "name");
+    let folder = std::env::var_os("SMARTCITY_BENCH_OUT").map(PathBuf::from);
+    let mut figures = folder.as_ref().map(|_| Figures::new());
+    of_row::<Reported>(&mut criterion, figures.as_mut(), "position report");
+    of_row::<Named>(&mut criterion, figures.as_mut(), "name");
     // The product's own row: only serde knows its type.
-    let readings = rows::readings(ROWS);
-    measure(&mut criterion, &mut figures, "GPS reading", &readings, Bincode);
+    measure(&mut criterion, figures.as_mut(), "GPS reading", &rows::readings(ROWS), || Bincode);
     criterion.final_summary();
-    figures.finish();
+    if let Some(figures) = figures {
+        figures.finish(folder.as_deref()).expect("the figures are written");
+    }
 }
 
 /// All codecs on batches of one type of row.
-fn of_row<R: Row>(criterion: &mut Criterion, figures: &mut Figures, name: &'static str)
+fn of_row<R: Row>(criterion: &mut Criterion, mut figures: Option<&mut Figures>, name: &'static str)
 where
     Bincode: Codec<Update<R>>,
     Columnar<R>: Codec<Update<R>>,
     Abomonation: Codec<Update<R>>,
 {
-    let rows: Vec<_> = (0..ROWS as u64).map(R::update).collect();
-    measure(criterion, figures, name, &rows, Bincode);
-    measure(criterion, figures, name, &rows, Columnar::default());
-    measure(criterion, figures, name, &rows, Abomonation);
+    let rows = rows::updates(ROWS);
+    measure(criterion, figures.as_deref_mut(), name, &rows, || Bincode);
+    measure(criterion, figures.as_deref_mut(), name, &rows, Columnar::default);
+    measure(criterion, figures, name, &rows, || Abomonation);
 }
 
 fn measure<R, C: Codec<R>>(
     criterion: &mut Criterion,
-    figures: &mut Figures,
+    figures: Option<&mut Figures>,
     name: &'static str,
     rows: &Vec<R>,
-    mut codec: C,
+    codec: impl Fn() -> C,
 ) {
-    let mut wire = C::Wire::default();
-    codec.encode(rows, &mut wire);
-    let sum: u64 = rows.iter().fold(0, |sum, row| sum.wrapping_add(C::sum(row)));
-    assert_eq!(codec.decode(&mut codec.copy(&wire)), sum, "{} reads {name} as it was written", C::NAME);
-
+    if let Some(figures) = figures {
+        figures.measure(name, rows, codec());
+    }
+    let mut codec = codec();
+    let mut wire = written(name, rows, &mut codec);
     let mut group = criterion.benchmark_group(name);
     group.sample_size(20);
     group.throughput(Throughput::Elements(rows.len() as u64));
@@ -78,58 +74,38 @@ fn measure<R, C: Codec<R>>(
         bencher.iter_batched_ref(|| copy(&codec), |wire| codec.decode(wire), criterion::BatchSize::SmallInput);
     });
     group.finish();
-
-    if figures.is_wanted() {
-        let encode = nanoseconds(|| (), |()| codec.encode(black_box(rows), &mut wire));
-        let decode = nanoseconds(|| codec.copy(&wire), |mut wire| _ = black_box(codec.decode(&mut wire)));
-        figures.row(name, C::NAME, C::length(&wire), [encode, decode]);
-    }
 }
 
-/// Nanoseconds of a row, the median of several runs; making the input is not measured.
-fn nanoseconds<I>(mut input: impl FnMut() -> I, mut run: impl FnMut(I)) -> f64 {
-    const RUNS: usize = 301;
-    let mut times: Vec<_> = (0..RUNS)
-        .map(|_| {
-            let input = input();
-            let began = Instant::now();
-            run(input);
-            began.elapsed().as_nanos() as f64 / ROWS as f64
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    times[RUNS / 2]
-}
+/// The memory of the rows as it is.
+struct Abomonation;
 
-/// What goes into `codec.json`, where it is wanted.
-struct Figures {
-    folder: Option<PathBuf>,
-    table: Table,
-}
+impl<R: abomonation::Abomonation + Look> Codec<R> for Abomonation {
+    const NAME: &'static str = "abomonation";
+    type Wire = Vec<u8>;
 
-impl Figures {
-    fn new() -> Self {
-        let columns = ["row", "codec", "bytes per row", "encode ns per row", "decode ns per row"];
-        let table = Table::new(format!("codecs, batches of {ROWS} rows"), columns);
-        Self { folder: std::env::var_os("SMARTCITY_BENCH_OUT").map(PathBuf::from), table }
+    fn encode(&mut self, rows: &Vec<R>, wire: &mut Vec<u8>) {
+        wire.clear();
+        // SAFETY: none to be had, which is the advisory: padding is read. The bytes stay in this process.
+        unsafe { abomonation::encode(rows, wire) }.expect("rows are written to memory");
     }
 
-    fn is_wanted(&self) -> bool {
-        self.folder.is_some()
+    fn decode(&self, wire: &mut Vec<u8>) -> u64 {
+        assert_eq!(wire.as_ptr().align_offset(align_of::<Vec<R>>()), 0, "the buffer is aligned for the rows");
+        // SAFETY: the bytes are those that `encode` wrote for this type in this process, and aligned for it.
+        let (rows, _) = unsafe { abomonation::decode::<Vec<R>>(wire) }.expect("rows are read as they were written");
+        rows.iter().map(Look::look).fold(0, u64::wrapping_add)
     }
 
-    fn row(&mut self, row: &str, codec: &str, bytes: usize, [encode, decode]: [f64; 2]) {
-        let bytes = bytes as f64 / ROWS as f64;
-        self.table.row([json!(row), json!(codec), json!(bytes), json!(encode), json!(decode)]);
+    fn sum(row: &R) -> u64 {
+        row.look()
     }
 
-    fn finish(self) {
-        if self.is_wanted() {
-            let mut report = Report::new("codec", json!({ "rows": ROWS }));
-            report.add(self.table);
-            report.note("Decoding includes a look at every field. abomonation is a reference and on no wire.");
-            report.finish(self.folder.as_deref()).expect("the figures are written");
-        }
+    fn length(wire: &Vec<u8>) -> usize {
+        wire.len()
+    }
+
+    fn copy(&self, wire: &Vec<u8>) -> Vec<u8> {
+        wire.clone()
     }
 }
 

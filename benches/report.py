@@ -1,14 +1,11 @@
 #!/usr/bin/env python3
 """report.py RESULTS_DIR OUT.md: turns all runs in RESULTS_DIR/*.json into a page with plots, and prints the comparison.
 
-A run is {"bench", "when", "commit", "machine", "settings", "tables": [{"title", "columns", "rows"}], "notes"}. Tables of one
-bench with one title and the same columns are joined; where two runs have the same row but for its figures, the newer stays.
-Every table is shown, and those whose columns are known are drawn as well:
-
-    engine, kind, CPU-s per 1M      the cost by engine, and by rows per step
-    rows/s, p50 ms, p99 ms          the latency by rate
-    vehicles, CPU us per update     the cost, and MiB where it is there, by state
-    workers, L                      the rating by workers
+A run is {"bench", "when", "commit", "machine", "settings", "tables": [{"title", "columns", "rows", "plots"}], "notes"}. Tables
+of one bench with one title and the same columns are joined; where two runs have the same row but for its figures, the newer
+stays. Every table is shown, and drawn as its plots say: {"title", "x", "y": [[column, name]], "unit", "by"}, a line over x
+for each column in y and each combination of values in the columns "by"; bars where x is words. The engines'
+costs are drawn by engine and by rows per step.
 
 Text written by hand stands in performance_notes beside this file: introduction.md, and BENCH.md for a bench; each is put in
 under its own heading, so a new run keeps it. The plots go to a folder named as the page, beside it.
@@ -25,6 +22,7 @@ BENCHES = {
     "city-v1": "The city's views from a recording (city-v1)",
     "peers": "Peers on city-v1",
     "linear-road": "Linear Road",
+    "linear-road-rating": "Linear Road, the largest L",
     "latency": "Latency at a given rate",
     "state": "Cost against state",
     "ndw": "Road sensors, replayed",
@@ -67,8 +65,8 @@ def plain(column):
 
 
 class Table:
-    def __init__(self, title, columns, rows=()):
-        self.title, self.columns, self.rows = title, columns, list(rows)
+    def __init__(self, title, columns, rows=(), plots=()):
+        self.title, self.columns, self.rows, self.plots = title, columns, list(rows), plots
         self.places = {plain(column): place for place, column in enumerate(columns)}
 
     def has(self, *columns):
@@ -105,6 +103,7 @@ def joined(runs):
             table = tables.setdefault(key, table)
             new = {table.identity(row) for row in given["rows"]}
             table.rows = [row for row in table.rows if table.identity(row) not in new] + given["rows"]
+            table.plots = given.get("plots", ())
     return list(tables.values())
 
 
@@ -271,40 +270,33 @@ def cost_plots(found):
     return plots
 
 
-def curve(table, title, x, ys, x_unit, y_unit, split=(), x_log=True, y_log=True, whole_x=False):
-    """A line for each of `ys` ({column: name}), and for each value of the first of the columns `split` that tells rows apart."""
-    by = next((c for c in split if table.has(c) and len({table.cell(row, c) for row in table.rows}) > 1), None)
-    series = {}
-    for row in table.rows:
-        for column, name in ys.items():
-            at, value = table.figure(row, x), table.figure(row, column)
-            if at and value:
-                part = f"{table.cell(row, by)} {'' if by == 'engine' else by} ".replace("  ", " ") if by else ""
-                series.setdefault((part + name).strip(), []).append((at, value))
-    series = [(name, line) for name, line in series.items() if len(line) > 1]
-    return svg.lines(title, x_unit, y_unit, series, x_log, y_log, whole_x) if series else None
+def spread(values):
+    """Whether values are better told apart on a logarithmic axis."""
+    return max(values) >= 20 * min(values)
 
 
-def drawn(table):
-    """The plots of a table whose columns are known, by (suffix of the name, title, SVG)."""
-    plots = []
-    if table.has("rows/s", "p50 ms", "p99 ms"):
-        percentiles = {c: c.removesuffix(" ms") for c in ("p50 ms", "p99 ms", "p99.99 ms", "max ms") if table.has(c)}
-        title = "From due to published"
-        plots.append(("", title, curve(table, title, "rows/s", percentiles, "rows per second", "milliseconds", ["engine", "workers"])))
-    if table.has("vehicles", "CPU us per update"):
-        title = "What an update costs, by vehicles held"
-        plots.append(("cost", title, curve(
-            table, title, "vehicles", {"CPU us per update": "CPU"}, "vehicles", "CPU-microseconds per update",
-            ["engine", "workers"], y_log=False)))  # fmt: skip
-        if table.has("MiB"):
-            title = "Memory, by vehicles held"
-            plots.append(("memory", title, curve(table, title, "vehicles", {"MiB": "memory"}, "vehicles", "MiB", ["engine", "workers"])))
-    if table.has("workers", "L"):
-        title = "Expressways that keep every deadline (L), by workers"
-        plots.append(("", title, curve(
-            table, title, "workers", {"L": "L"}, "workers", "L", ["engine"], x_log=False, y_log=False, whole_x=True)))  # fmt: skip
-    return [plot for plot in plots if plot[2]]
+def draw(table, plot):
+    """The SVG of a plot; None where there is too little to draw."""
+    title, x, ys, unit = plot["title"], plot["x"], plot["y"], plot["unit"]
+    points = [
+        (row, column, name, table.cell(row, x), table.figure(row, column)) for row in table.rows for column, name in ys
+    ]
+    points = [point for point in points if point[3] is not None and point[4]]
+    part = lambda value, of: f"{value:g} {of[: -1 if value == 1 else None]}" if isinstance(value, int) else str(value)
+    parts = lambda row: [part(table.cell(row, of), of) for of in plot["by"]]
+    if any(isinstance(at, str) for *_, at, _ in points):
+        rows = [(", ".join([at, *parts(row)]), value, name) for row, _, name, at, value in points]
+        return svg.bars(title, unit, rows, [name for _, name in ys], log=False)
+    lines = {}
+    for row, _, name, at, value in points:
+        said = parts(row) + [name] * (len(ys) > 1 or not plot["by"])
+        lines.setdefault(", ".join(said), []).append((at, value))
+    lines = [(name, line) for name, line in lines.items() if len(line) > 1]
+    if not lines:
+        return None
+    ats, values = ([point[axis] for _, line in lines for point in line] for axis in (0, 1))
+    whole = all(isinstance(at, int) for at in ats)
+    return svg.lines(title, x, unit, lines, spread(ats), spread(values), whole)
 
 
 # The page
@@ -359,8 +351,9 @@ def render(runs, folder):
             parts.append(provenance(runs_of))
         for table in joined(runs_of):
             parts.append(f"### {table.title}")
-            for suffix, title, picture in drawn(table):
-                plot("-".join(filter(None, [bench, slug(table.title), suffix])), title, picture)
+            for drawn in table.plots:
+                if picture := draw(table, drawn):
+                    plot(f"{bench}-{slug(drawn['title'])}", drawn["title"], picture)
             parts.append(markdown(table) if table.rows else "No rows.")
         said = list(dict.fromkeys(words for run in runs_of for words in run.get("notes") or ()))
         if said:

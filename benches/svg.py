@@ -111,13 +111,13 @@ def page(title, described, height, parts):
     ])  # fmt: skip
 
 
-def bars(title, unit, rows, groups):
-    """Rows of (label, value, group), on a logarithmic axis; `groups` names the colours, in order."""
+def bars(title, unit, rows, groups, log=True):
+    """Rows of (label, value, group); `groups` names the colours, in order. A label is not said again below itself."""
     left = min(400, 36 + CHARACTER * max(len(label) for label, *_ in rows))
     right, top, thick = WIDTH - 70, 74, 24
     bottom = top + thick * len(rows) + 6
     values = [value for _, value, _ in rows]
-    axis = Axis([*values, min(values) / 2], left, right, log=True)
+    axis = Axis([*values, min(values) / 2], left, right, log)
     parts, x = [], 20
     for place, group in enumerate(groups):
         parts.append(f'<rect x="{x:.1f}" y="43" width="11" height="11" rx="2" class="f{place % len(COLOURS)}"/>')
@@ -129,12 +129,13 @@ def bars(title, unit, rows, groups):
     for place, (label, value, group) in enumerate(rows):
         y = top + thick * place
         colour = groups.index(group) % len(COLOURS)
-        parts.append(text(left - 10, y + 15, label, "ink", "end"))
+        if not place or rows[place - 1][0] != label:
+            parts.append(text(left - 10, y + 15, label, "ink", "end"))
         parts.append(f'<rect x="{left:.1f}" y="{y + 3}" width="{axis.at(value) - left:.1f}" height="{thick - 7}" rx="2" class="f{colour}"/>')
         parts.append(text(axis.at(value) + 6, y + 15, number(value)))
     parts.append(rule(left, top - 4, left, bottom, "axis"))
-    parts.append(text((left + right) / 2, bottom + 38, f"{unit} (logarithmic)", "soft", "middle"))
-    described = "; ".join(f"{label}: {number(value)} {unit}" for label, value, _ in rows)
+    parts.append(text((left + right) / 2, bottom + 38, unit + (" (logarithmic)" if log else ""), "soft", "middle"))
+    described = "; ".join(f"{label}, {group}: {number(value)} {unit}" for label, value, group in rows)
     return page(title, described, bottom + 52, parts)
 
 

@@ -109,19 +109,30 @@ class Report(Folders):
         new = run("peers", [("t", ENGINES, [["dbsp", "incremental", 1, 1000, 10, 8.0, "equal"]])], "2026-02-02T00:00:00Z")
         self.assertEqual([row[5] for row in report.joined([old, new])[0].rows], [8.0])
 
-    def test_known_tables_are_drawn_and_unknown_ones_are_tables(self):
+    def test_tables_are_drawn_as_their_plots_say(self):
+        latency = run("latency", [("open loop", ["views", "workers", "rows per s", "p99 ms"], [
+            [views, workers, rate, 1.5] for views in ("all", "five") for workers in (1, 2) for rate in (1000, 50000)
+        ])])  # fmt: skip
+        latency["tables"][0]["plots"] = [
+            {"title": "The slowest", "x": "rows per s", "y": [["p99 ms", "p99"]], "unit": "ms", "by": ["views", "workers"]}
+        ]
+        split = run("pipeline", [("split", ["capability", "seconds"], [["Locate", 2.0], ["Idle", 0.0]])])
+        split["tables"][0]["plots"] = [{"title": "Time", "x": "capability", "y": [["seconds", "one worker"]], "unit": "s", "by": []}]
         text, plots = report.render(
             [
                 run("peers", [("e", ENGINES, [["x & y", "batch", 2, None, 10, 3.0, "equal"]])]),
-                run("latency", [("open loop", ["rows/s", "p50 ms", "p99 ms"], [[1000, 1, 2], [50000, 3, 40]])]),
-                run("state", [("s", ["vehicles", "CPU µs per update", "MiB"], [[1000, 1.0, 5], [9000, 1.2, 9]])]),
-                run("linear-road", [("L", ["workers", "L"], [[1, 60], [2, 110]])]),
+                latency,
+                split,
                 run("odd", [("Odd | one", ["a|b"], [["c|d"]])], notes=["a note"]),
             ],
             "performance",
         )
-        names = {"cost-by-engine", "latency-open-loop", "state-s-cost", "state-s-memory", "linear-road-l"}
-        self.assertEqual(set(plots), {name + ".svg" for name in names})
+        self.assertEqual(set(plots), {"cost-by-engine.svg", "latency-the-slowest.svg", "pipeline-time.svg"})
+        lines = plots["latency-the-slowest.svg"]
+        for name in ("all, 1 worker", "all, 2 workers", "five, 1 worker", "five, 2 workers"):
+            self.assertIn(f">{name}<", lines)
+        self.assertIn(">Locate<", plots["pipeline-time.svg"])
+        self.assertNotIn(">Idle<", plots["pipeline-time.svg"])
         self.assertIn("| c\\|d |", text)
         self.assertIn("- a note", text)
         self.assertIn("2026-01-02 03:04:05 UTC, commit `abc`, a processor, 2 cores, 2.0 GiB, an OS", text)

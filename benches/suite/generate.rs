@@ -17,7 +17,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -26,7 +26,7 @@ use smartcity::model::Millis;
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Options {
-    /// Folder to write to; made where it is absent.
+    /// Folder to write to; made where it is absent, refused where it has events already.
     dir: PathBuf,
     /// Events, duplicates included.
     #[arg(long, default_value_t = 5_000_000)]
@@ -99,9 +99,11 @@ struct Coming {
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let mut random = Pcg64Mcg::seed_from_u64(options.seed);
     let folder = options.dir.join("gps");
+    if folder.exists() {
+        bail!("{} is there already: delete it, or name another folder", folder.display());
+    }
     fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let roads = roads(options.roads as usize, &mut random);
-    write_roads(&options.dir, &roads)?;
     let steps = (options.events as f64 / (1.0 + DUPLICATES) / f64::from(options.vehicles)).ceil() as i64;
     let incidents = incidents(&roads, steps * PERIOD_MS, &mut random);
     write_incidents(&options.dir, &incidents)?;
@@ -146,6 +148,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         }
     }
     files.finish()?;
+    // Last, so that a folder with roads.csv is complete.
+    write_roads(&options.dir, &roads)?;
     progress.finish_and_clear();
     let (events, dir) = (options.events, options.dir.display());
     super::print(&format!("{events} events of {} vehicles on {} roads in {dir}\n", vehicles.len(), roads.len()))
@@ -183,8 +187,8 @@ fn write_roads(folder: &Path, roads: &[Road]) -> anyhow::Result<()> {
         text += &format!("R-{number:04},{free_flow:.1},{length_m},{lat:.6},{lon:.6}\n");
         ends += &format!("R-{number:04},{end_lat:.6},{end_lon:.6}\n");
     }
-    write(folder.join("roads.csv"), &text)?;
-    write(folder.join("road_ends.csv"), &ends)
+    write(folder.join("road_ends.csv"), &ends)?;
+    write(folder.join("roads.csv"), &text)
 }
 
 fn write(path: PathBuf, text: &str) -> anyhow::Result<()> {
@@ -330,9 +334,12 @@ mod tests {
 
     fn generated(seed: u64) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
-        let dir = folder.path().to_owned();
-        run(&Options { dir, events: 1_000, vehicles: 50, roads: 20, events_per_file: 300, seed }).unwrap();
+        run(&options(&folder, 1_000, seed)).unwrap();
         folder
+    }
+
+    fn options(folder: &tempfile::TempDir, events: u64, seed: u64) -> Options {
+        Options { dir: folder.path().to_owned(), events, vehicles: 50, roads: 20, events_per_file: 300, seed }
     }
 
     fn read(folder: &tempfile::TempDir, file: &str) -> String {
@@ -366,5 +373,13 @@ mod tests {
             assert_eq!(read(&first, file), read(&again, file));
             assert_ne!(read(&first, file), read(&other, file));
         }
+    }
+
+    #[test]
+    fn events_are_never_mixed_with_others() {
+        let folder = generated(7);
+        let refused = run(&options(&folder, 10, 8)).unwrap_err().to_string();
+        assert!(refused.contains("is there already"), "{refused}");
+        assert_eq!(read(&folder, "gps/part-00000.ndjson").lines().count(), 300);
     }
 }

@@ -5,13 +5,16 @@
 #[path = "../../examples/linear_road/mod.rs"]
 mod example;
 
+use std::time::Duration;
+
 use anyhow::bail;
 use clap::Args;
 use serde_json::{Value, json};
 
 use self::example::figures::Figures;
+use self::example::responses::Response;
 use super::Common;
-use super::report::{Report, Table};
+use super::report::{Plot, Report, Table};
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Options {
@@ -35,10 +38,17 @@ pub(crate) fn run(Options { run, common }: &Options) -> anyhow::Result<()> {
         "seed": run.seed, "warm-up minutes": run.warm_up, "real-time minutes": run.real_time,
         "minutes compared with the oracle": run.check,
     });
-    let mut report = Report::new("linear-road", settings);
-    report.add(rates(&figures));
-    report.add(responses(&figures));
-    report.add(ratings(&figures));
+    let mut report = if run.find {
+        let mut report = Report::new("linear-road-rating", settings);
+        report.add(ratings(&figures));
+        report.add(tries(&figures));
+        report
+    } else {
+        let mut report = Report::new("linear-road", settings);
+        report.add(rates(&figures));
+        report.add(responses(&figures));
+        report
+    };
     if let Some(agreement) = &figures.agreement {
         report.note(agreement.to_string());
     }
@@ -56,14 +66,13 @@ fn rates(figures: &Figures) -> Table {
     );
     for attempt in &figures.attempts {
         for (run, cost) in [("as fast as it can", &attempt.fast), ("in real time", &attempt.real_time)] {
-            let cpu = cost.cpu.map(|cpu| cpu.as_secs_f64() * 1e6 / cost.tuples as f64);
-            table.row(vec![
-                json!(f64::from(attempt.halves) / 2.0),
+            table.row([
+                json!(expressways(attempt.halves)),
                 json!(attempt.workers),
                 json!(run),
                 json!(cost.tuples),
-                json!((cost.tuples as f64 / cost.took.as_secs_f64()).round()),
-                json!(cpu),
+                json!(cost.tuples_per_second()),
+                json!(cost.cpu_per_million()),
                 json!(cost.memory.map(|bytes| bytes >> 20)),
             ]);
         }
@@ -78,13 +87,13 @@ fn responses(figures: &Figures) -> Table {
     for attempt in &figures.attempts {
         for response in &attempt.responses {
             let mut row: Vec<Value> = vec![
-                json!(f64::from(attempt.halves) / 2.0),
+                json!(expressways(attempt.halves)),
                 json!(attempt.workers),
                 json!(response.kind),
                 json!(response.answers),
             ];
             let times = [response.p50, response.p99, response.p9999, response.max, response.deadline];
-            row.extend(times.map(|time| json!((time.as_secs_f64() * 1e3).round())));
+            row.extend(times.map(|time| json!(millis(time))));
             row.push(json!(if response.is_met() { "met" } else { "missed" }));
             table.row(row);
         }
@@ -92,10 +101,71 @@ fn responses(figures: &Figures) -> Table {
     table
 }
 
+/// The largest L that was met.
 fn ratings(figures: &Figures) -> Table {
-    let mut table = Table::new("L by workers", ["workers", "L"]);
+    let mut table = Table::new("the largest L by workers", ["workers", "L"]);
+    table.draw(Plot {
+        title: "Expressways that keep every deadline (L)",
+        x: "workers",
+        y: &[("L", "L")],
+        unit: "L",
+        by: &[],
+    });
     for (workers, met) in figures.ratings() {
-        table.row(vec![json!(workers), json!(met.map(|halves| f64::from(halves) / 2.0))]);
+        table.row([json!(workers), json!(met.map(expressways))]);
     }
     table
+}
+
+/// Every L that was tried, in real time.
+fn tries(figures: &Figures) -> Table {
+    let columns = [
+        "workers",
+        "L",
+        "tuples/s",
+        "CPU-s per 1M",
+        "memory MiB, with the generator",
+        "p99.99 ms, of the slowest type",
+        "max ms",
+        "verdict",
+    ];
+    let mut table = Table::new("what was tried", columns);
+    for attempt in &figures.attempts {
+        let slowest = |of: fn(&Response) -> Duration| attempt.responses.iter().map(of).max().map(millis);
+        let verdict = match (attempt.given_up, attempt.is_met()) {
+            (true, _) => "given up, far behind",
+            (false, true) => "met",
+            (false, false) => "missed",
+        };
+        let cost = &attempt.real_time;
+        table.row([
+            json!(attempt.workers),
+            json!(expressways(attempt.halves)),
+            json!(cost.tuples_per_second()),
+            json!(cost.cpu_per_million()),
+            json!(cost.memory.map(|bytes| bytes >> 20)),
+            json!(slowest(|response| response.p9999)),
+            json!(slowest(|response| response.max)),
+            json!(verdict),
+        ]);
+    }
+    table
+}
+
+fn expressways(halves: u32) -> f64 {
+    f64::from(halves) / 2.0
+}
+
+fn millis(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e3).round()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plots_are_of_columns_that_there_are() {
+        let _ = ratings(&Figures::default());
+    }
 }

@@ -5,6 +5,7 @@
 
 mod child;
 mod city_v1;
+mod codec;
 mod generate;
 mod latency;
 mod linear_road;
@@ -43,6 +44,8 @@ pub(crate) enum Bench {
     Pipeline(pipeline::Options),
     /// Linear Road (VLDB 2004): the largest number of expressways whose deadlines are met, and the oracle's verdict.
     LinearRoad(linear_road::Options),
+    /// What a row costs between processes: bytes, and the time to write and to read it.
+    Codec(codec::Options),
 }
 
 /// What every benchmark takes.
@@ -64,6 +67,7 @@ pub(crate) fn run(bench: Bench) -> anyhow::Result<()> {
         Bench::Simulator(options) => simulator::run(&options),
         Bench::Pipeline(options) => pipeline::run(&options),
         Bench::LinearRoad(options) => linear_road::run(&options),
+        Bench::Codec(options) => codec::run(&options),
     }
 }
 

@@ -28,6 +28,19 @@ pub(crate) struct Table {
     title: String,
     columns: Vec<&'static str>,
     rows: Vec<Vec<Value>>,
+    plots: Vec<Plot>,
+}
+
+/// A picture of a table: lines over `x`; bars, one a row, where `x` is a column of words.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Plot {
+    pub(crate) title: &'static str,
+    pub(crate) x: &'static str,
+    /// The columns that are drawn, all in one unit, each with the name of its line.
+    pub(crate) y: &'static [(&'static str, &'static str)],
+    pub(crate) unit: &'static str,
+    /// The columns whose values tell lines apart.
+    pub(crate) by: &'static [&'static str],
 }
 
 impl Report {
@@ -73,7 +86,15 @@ impl Report {
 
 impl Table {
     pub(crate) fn new(title: impl Into<String>, columns: impl Into<Vec<&'static str>>) -> Self {
-        Self { title: title.into(), columns: columns.into(), rows: Vec::new() }
+        Self { title: title.into(), columns: columns.into(), rows: Vec::new(), plots: Vec::new() }
+    }
+
+    /// Has the table drawn too.
+    pub(crate) fn draw(&mut self, plot: Plot) {
+        let columns = plot.y.iter().map(|(column, _)| column).chain(plot.by).chain([&plot.x]);
+        let unknown: Vec<_> = columns.filter(|column| !self.columns.contains(column)).collect();
+        assert!(unknown.is_empty(), "{}: no such columns: {unknown:?}", self.title);
+        self.plots.push(plot);
     }
 
     pub(crate) fn row(&mut self, cells: impl Into<Vec<Value>>) {

@@ -98,12 +98,22 @@ impl fmt::Display for Attempt {
     }
 }
 
+impl Cost {
+    pub(crate) fn tuples_per_second(&self) -> f64 {
+        (self.tuples as f64 / self.took.as_secs_f64()).round()
+    }
+
+    pub(crate) fn cpu_per_million(&self) -> Option<f64> {
+        Some(self.cpu?.as_secs_f64() * 1e6 / self.tuples as f64)
+    }
+}
+
 impl fmt::Display for Cost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.took.as_secs_f64();
-        write!(f, "{} tuples in {seconds:.1} s, {:.0} a second", self.tuples, self.tuples as f64 / seconds)?;
-        if let Some(cpu) = self.cpu {
-            write!(f, ", {:.2} CPU-s a million", cpu.as_secs_f64() * 1e6 / self.tuples as f64)?;
+        write!(f, "{} tuples in {seconds:.1} s, {:.0} a second", self.tuples, self.tuples_per_second())?;
+        if let Some(cpu) = self.cpu_per_million() {
+            write!(f, ", {cpu:.2} CPU-s a million")?;
         }
         if let Some(memory) = self.memory {
             write!(f, ", {:.2} GB with the generator", memory as f64 / 1e9)?;

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::child::{self, Once};
 use super::open_loop::{Figures, Schedule};
-use super::report::{Report, Table};
+use super::report::{Plot, Report, Table};
 use super::{Common, progress};
 
 const BENCH: &str = "latency";
@@ -86,6 +86,13 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let mut columns = vec!["views", "workers", "rows per s"];
     columns.extend(Figures::COLUMNS);
     let mut table = Table::new("latency, from due to visible, open loop", columns);
+    table.draw(Plot {
+        title: "Latency from due to visible, p99",
+        x: "rows per s",
+        y: &[("p99 ms", "p99")],
+        unit: "milliseconds",
+        by: &["views", "workers"],
+    });
     let progress = progress(cases.len() as u64, "{bar:30} {pos}/{len} {msg}");
     for case in cases {
         progress.set_message(format!("{} rows a second, {} workers", case.rows_per_second, case.workers));

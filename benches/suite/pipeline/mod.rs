@@ -17,7 +17,7 @@ use smartcity::{Clock, Engine, Settings, Time};
 use self::source::Events;
 use super::child::{self, Once};
 use super::city_v1::data::Data;
-use super::report::{Report, Table};
+use super::report::{Plot, Report, Table};
 use super::{Common, progress, usage};
 
 const BENCH: &str = "pipeline";
@@ -104,6 +104,13 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let figures = measure(options.split_tick_ms, 1, true)?;
     let all: f64 = figures.by_capability.iter().map(|(_, seconds)| seconds).sum();
     let mut split = Table::new(title, ["capability", "seconds per 1M", "share %"]);
+    split.draw(Plot {
+        title: "Where the time goes in the product",
+        x: "capability",
+        y: &[("seconds per 1M", "one worker")],
+        unit: "seconds of a worker per million events",
+        by: &[],
+    });
     for (name, seconds) in &figures.by_capability {
         split.row([json!(name), json!(figures.per_million(*seconds)), json!(seconds / all * 100.0)]);
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use self::idle::Idle;
 use self::steady::Steady;
 use super::child::{self, Once};
-use super::report::{Report, Table};
+use super::report::{Plot, Report, Table};
 use super::{Common, progress};
 
 const BENCH: &str = "state";
@@ -117,6 +117,13 @@ const HOT_VEHICLES: u64 = 10_000;
 fn cost(by_vehicles: &[(u64, steady::Figures)], floor: &[steady::Figures]) -> Table {
     let columns = ["vehicles", "rows", "wall s", "CPU us per row", "ratio", "floor CPU us per row", "floor ratio"];
     let mut table = Table::new("cost of an update by vehicles, one worker", columns);
+    table.draw(Plot {
+        title: "What an update costs, by vehicles",
+        x: "vehicles",
+        y: &[("CPU us per row", "smartcity"), ("floor CPU us per row", "the floor")],
+        unit: "microseconds of processor time a row",
+        by: &[],
+    });
     let (Some((_, first)), Some(first_floor)) = (by_vehicles.first(), floor.first()) else { return table };
     for ((vehicles, figures), floor) in by_vehicles.iter().zip(floor) {
         let costs = [(figures, first), (floor, first_floor)];
@@ -131,6 +138,13 @@ fn cost(by_vehicles: &[(u64, steady::Figures)], floor: &[steady::Figures]) -> Ta
 fn memory(by_vehicles: &[(u64, steady::Figures)]) -> Table {
     let columns = ["vehicles", "resident MiB", "rows remembered", "bytes per row", "bytes per vehicle more"];
     let mut table = Table::new("memory after every vehicle was seen", columns);
+    table.draw(Plot {
+        title: "Memory, by vehicles",
+        x: "vehicles",
+        y: &[("resident MiB", "resident")],
+        unit: "MiB",
+        by: &[],
+    });
     let Some((fewest, first)) = by_vehicles.first() else { return table };
     for (vehicles, figures) in by_vehicles {
         let is_first = vehicles == fewest;
@@ -161,4 +175,14 @@ fn hot_key(runs: &[(usize, steady::Figures, steady::Figures)]) -> Table {
         }
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plots_are_of_columns_that_there_are() {
+        let _ = (cost(&[], &[]), memory(&[]));
+    }
 }

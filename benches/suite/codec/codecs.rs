@@ -143,36 +143,3 @@ columnar!(Reported, (fields, at, diff) => {
 columnar!(Named, ((id, text), at, diff) => {
     id.wrapping_add(text.len() as u64).wrapping_add(*at).wrapping_add(*diff as u64)
 });
-
-/// The memory of the rows as it is.
-pub(crate) struct Abomonation;
-
-impl<R: abomonation::Abomonation + Look> Codec<R> for Abomonation {
-    const NAME: &'static str = "abomonation";
-    type Wire = Vec<u8>;
-
-    fn encode(&mut self, rows: &Vec<R>, wire: &mut Vec<u8>) {
-        wire.clear();
-        // SAFETY: none to be had, which is the advisory: padding is read. The bytes stay in this process.
-        unsafe { abomonation::encode(rows, wire) }.expect("rows are written to memory");
-    }
-
-    fn decode(&self, wire: &mut Vec<u8>) -> u64 {
-        assert_eq!(wire.as_ptr().align_offset(align_of::<Vec<R>>()), 0, "the buffer is aligned for the rows");
-        // SAFETY: the bytes are those that `encode` wrote for this type in this process, and aligned for it.
-        let (rows, _) = unsafe { abomonation::decode::<Vec<R>>(wire) }.expect("rows are read as they were written");
-        rows.iter().map(Look::look).fold(0, u64::wrapping_add)
-    }
-
-    fn sum(row: &R) -> u64 {
-        row.look()
-    }
-
-    fn length(wire: &Vec<u8>) -> usize {
-        wire.len()
-    }
-
-    fn copy(&self, wire: &Vec<u8>) -> Vec<u8> {
-        wire.clone()
-    }
-}

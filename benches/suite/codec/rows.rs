@@ -21,6 +21,11 @@ pub(crate) trait Row: Clone + Serialize + DeserializeOwned + columnar::Columnar 
     fn update(number: u64) -> Update<Self>;
 }
 
+/// Some updates.
+pub(crate) fn updates<R: Row>(count: usize) -> Vec<Update<R>> {
+    (0..count as u64).map(R::update).collect()
+}
+
 impl Row for Reported {
     fn update(number: u64) -> Update<Self> {
         let id = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);

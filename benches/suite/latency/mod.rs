@@ -87,7 +87,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     columns.extend(Figures::COLUMNS);
     let mut table = Table::new("latency, from due to visible, open loop", columns);
     table.draw(Plot {
-        title: "Latency from due to visible, p99",
+        title: "From due to visible, p99",
         x: "rows per s",
         y: &[("p99 ms", "p99")],
         unit: "milliseconds",

@@ -26,12 +26,15 @@ pub(crate) struct Options {
 
 pub(crate) fn run(Options { run, common }: &Options) -> anyhow::Result<()> {
     let bar = super::progress(1, "{bar:30} {percent} % {msg}");
-    let figures = example::run(run, &mut |what, done, all| {
+    let mut progress = |what: &str, done, all| {
         if bar.message() != what {
             bar.set_message(what.to_owned());
         }
         bar.set_length(all);
         bar.set_position(done);
+    };
+    let figures = example::run(run, &mut progress, &mut |attempt| {
+        bar.suspend(|| eprintln!("{}", attempt.in_short()));
     })?;
     bar.finish_and_clear();
     let settings = json!({
@@ -67,7 +70,7 @@ fn rates(figures: &Figures) -> Table {
     for attempt in &figures.attempts {
         for (run, cost) in [("as fast as it can", &attempt.fast), ("in real time", &attempt.real_time)] {
             table.row([
-                json!(expressways(attempt.halves)),
+                json!(attempt.expressways()),
                 json!(attempt.workers),
                 json!(run),
                 json!(cost.tuples),
@@ -87,7 +90,7 @@ fn responses(figures: &Figures) -> Table {
     for attempt in &figures.attempts {
         for response in &attempt.responses {
             let mut row: Vec<Value> = vec![
-                json!(expressways(attempt.halves)),
+                json!(attempt.expressways()),
                 json!(attempt.workers),
                 json!(response.kind),
                 json!(response.answers),
@@ -132,21 +135,16 @@ fn tries(figures: &Figures) -> Table {
     let mut table = Table::new("what was tried", columns);
     for attempt in &figures.attempts {
         let slowest = |of: fn(&Response) -> Duration| attempt.responses.iter().map(of).max().map(millis);
-        let verdict = match (attempt.given_up, attempt.is_met()) {
-            (true, _) => "given up, far behind",
-            (false, true) => "met",
-            (false, false) => "missed",
-        };
         let cost = &attempt.real_time;
         table.row([
             json!(attempt.workers),
-            json!(expressways(attempt.halves)),
+            json!(attempt.expressways()),
             json!(cost.tuples_per_second()),
             json!(cost.cpu_per_million()),
             json!(cost.memory.map(|bytes| bytes >> 20)),
             json!(slowest(|response| response.p9999)),
             json!(slowest(|response| response.max)),
-            json!(verdict),
+            json!(attempt.verdict()),
         ]);
     }
     table

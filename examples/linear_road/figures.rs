@@ -76,7 +76,7 @@ impl fmt::Display for Agreement {
 
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let l = f64::from(self.halves) / 2.0;
+        let l = self.expressways();
         writeln!(f, "L = {l} on {} workers, minutes {} to {}", self.workers, self.begin / 60, SECONDS / 60)?;
         writeln!(f, "  as fast as it can: {}", self.fast)?;
         writeln!(f, "  in real time:      {}", self.real_time)?;
@@ -89,12 +89,7 @@ impl fmt::Display for Attempt {
             let met = if response.is_met() { "met" } else { "MISSED" };
             writeln!(f, "  {:>2} s {met}", response.deadline.as_secs())?;
         }
-        let verdict = match (self.given_up, self.is_met()) {
-            (true, _) => "given up: too far behind",
-            (_, true) => "every deadline met",
-            (_, false) => "a deadline missed",
-        };
-        write!(f, "  {verdict}")
+        write!(f, "  {}", self.verdict())
     }
 }
 

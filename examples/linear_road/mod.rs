@@ -61,6 +61,7 @@ use clap::Args;
 use self::agreement::{Agreement, compare};
 use self::figures::Figures;
 use self::generator::{Generator, Traffic};
+use self::rating::Attempt;
 use self::tuple::{SECONDS, Tuple};
 
 /// Minutes of the benchmark.
@@ -68,6 +69,9 @@ pub(crate) const MINUTES: u32 = SECONDS / 60;
 
 /// Hears how far something is: what it is, how much is done, and how much there is.
 pub(crate) type Progress<'a> = &'a mut dyn FnMut(&str, u64, u64);
+
+/// Hears of each run as it ends: long before all have.
+pub(crate) type Tried<'a> = &'a mut dyn FnMut(&Attempt);
 
 /// What to run.
 #[derive(Clone, Debug, Args)]
@@ -109,7 +113,7 @@ fn halves(text: &str) -> Result<u32, String> {
 }
 
 /// Compares with the oracle, then runs, or looks for the largest L.
-pub(crate) fn run(options: &Options, progress: Progress<'_>) -> anyhow::Result<Figures> {
+pub(crate) fn run(options: &Options, progress: Progress<'_>, tried: Tried<'_>) -> anyhow::Result<Figures> {
     anyhow::ensure!(options.workers.iter().all(|workers| *workers > 0), "nothing is to run");
     anyhow::ensure!(
         options.warm_up + options.real_time <= MINUTES && options.check <= MINUTES,
@@ -126,12 +130,14 @@ pub(crate) fn run(options: &Options, progress: Progress<'_>) -> anyhow::Result<F
         figures.agreement = Some(check(options, progress)?);
     }
     for &workers in &options.workers {
-        let tries = if options.find {
-            rating::find(options, workers, progress)?
-        } else {
-            vec![rating::attempt(options, options.halves, workers, progress)?]
+        let mut attempt = |halves| {
+            let attempt = rating::attempt(options, halves, workers, progress)?;
+            tried(&attempt);
+            Ok(attempt)
         };
-        figures.attempts.extend(tries);
+        let attempts =
+            if options.find { rating::find(options.halves, attempt)? } else { vec![attempt(options.halves)?] };
+        figures.attempts.extend(attempts);
     }
     Ok(figures)
 }

@@ -34,6 +34,24 @@ impl Attempt {
     pub(crate) fn is_met(&self) -> bool {
         !self.given_up && self.responses.iter().all(Response::is_met)
     }
+
+    /// Expressways.
+    pub(crate) fn expressways(&self) -> f64 {
+        f64::from(self.halves) / 2.0
+    }
+
+    /// A line for whoever waits.
+    pub(crate) fn in_short(&self) -> String {
+        format!("L = {} on {} workers: {}", self.expressways(), self.workers, self.verdict())
+    }
+
+    pub(crate) fn verdict(&self) -> &'static str {
+        match (self.given_up, self.is_met()) {
+            (true, _) => "given up, too far behind",
+            (_, true) => "every deadline met",
+            (_, false) => "a deadline missed",
+        }
+    }
 }
 
 /// Warms up as fast as it can, then runs to the end of the third hour in real time.
@@ -64,14 +82,17 @@ fn since(first: u32, second: u32) -> u64 {
     (second - first).into()
 }
 
-/// Looks for the largest L that is met: upwards or downwards from the one given, then between. Gives every try.
-pub(crate) fn find(options: &Options, workers: usize, progress: Progress<'_>) -> anyhow::Result<Vec<Attempt>> {
+/// Looks for the largest L that is met: upwards or downwards from the first, in halves, then between. Gives every attempt.
+pub(crate) fn find(
+    first: u32,
+    mut attempt: impl FnMut(u32) -> anyhow::Result<Attempt>,
+) -> anyhow::Result<Vec<Attempt>> {
     let mut tries: Vec<Attempt> = Vec::new();
     while tries.len() < TRIES {
         let met = tries.iter().filter(|attempt| attempt.is_met()).map(|attempt| attempt.halves).max();
         let missed = tries.iter().filter(|attempt| !attempt.is_met()).map(|attempt| attempt.halves).min();
         let next = match (met, missed) {
-            (None, None) => options.halves,
+            (None, None) => first,
             (Some(met), None) => met + met.div_ceil(2),
             (None, Some(missed)) => missed / 2,
             (Some(met), Some(missed)) if missed > met + (met / NEARNESS).max(1) => met.midpoint(missed),
@@ -80,7 +101,7 @@ pub(crate) fn find(options: &Options, workers: usize, progress: Progress<'_>) ->
         if next == 0 {
             break;
         }
-        tries.push(attempt(options, next, workers, progress)?);
+        tries.push(attempt(next)?);
     }
     Ok(tries)
 }

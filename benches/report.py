@@ -4,8 +4,8 @@
 A run is {"bench", "when", "commit", "machine", "settings", "tables": [{"title", "columns", "rows", "plots"}], "notes"}. Tables
 of one bench with one title and the same columns are joined; where two runs have the same row but for its figures, the newer
 stays. Every table is shown, and drawn as its plots say: {"title", "x", "y": [[column, name]], "unit", "by"}, a line over x
-for each column in y and each combination of values in the columns "by"; bars where x is words. The engines'
-costs are drawn by engine and by rows per step.
+for each column in y and each combination of values in the columns "by"; bars where x is words. The engines' costs are drawn
+by engine and by rows per step.
 
 Text written by hand stands in performance_notes beside this file: introduction.md, and BENCH.md for a bench; each is put in
 under its own heading, so a new run keeps it. The plots go to a folder named as the page, beside it.

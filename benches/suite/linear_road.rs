@@ -26,17 +26,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(Options { run, common }: &Options) -> anyhow::Result<()> {
     let bar = super::progress(1, "{bar:30} {percent} % {msg}");
-    let mut progress = |what: &str, done, all| {
-        if bar.message() != what {
-            bar.set_message(what.to_owned());
-        }
-        bar.set_length(all);
-        bar.set_position(done);
-    };
-    let figures = example::run(run, &mut progress, &mut |attempt| {
-        bar.suspend(|| eprintln!("{}", attempt.in_short()));
-    })?;
-    bar.finish_and_clear();
+    let figures = example::run(run, &bar)?;
     let settings = json!({
         "seed": run.seed, "warm-up minutes": run.warm_up, "real-time minutes": run.real_time,
         "minutes compared with the oracle": run.check,

@@ -33,17 +33,7 @@ fn main() -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let bar = ProgressBar::new(1).with_style(ProgressStyle::with_template("{msg} {wide_bar} {percent}% {elapsed}")?);
-    let mut progress = |what: &str, done, all| {
-        if bar.message() != what {
-            bar.set_message(what.to_owned());
-        }
-        bar.set_length(all);
-        bar.set_position(done);
-    };
-    let figures = linear_road::run(&options, &mut progress, &mut |attempt| {
-        bar.suspend(|| eprintln!("{}", attempt.in_short()));
-    })?;
-    bar.finish_and_clear();
+    let figures = linear_road::run(&options, &bar)?;
     print!("{figures}");
     Ok(if figures.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

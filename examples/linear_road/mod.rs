@@ -57,11 +57,11 @@ use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use indicatif::ProgressBar;
 
 use self::agreement::{Agreement, compare};
 use self::figures::Figures;
 use self::generator::{Generator, Traffic};
-use self::rating::Attempt;
 use self::tuple::{SECONDS, Tuple};
 
 /// Minutes of the benchmark.
@@ -69,9 +69,6 @@ pub(crate) const MINUTES: u32 = SECONDS / 60;
 
 /// Hears how far something is: what it is, how much is done, and how much there is.
 pub(crate) type Progress<'a> = &'a mut dyn FnMut(&str, u64, u64);
-
-/// Hears of each run as it ends: long before all have.
-pub(crate) type Tried<'a> = &'a mut dyn FnMut(&Attempt);
 
 /// What to run.
 #[derive(Clone, Debug, Args)]
@@ -112,8 +109,16 @@ fn halves(text: &str) -> Result<u32, String> {
     Ok(whole as u32)
 }
 
-/// Compares with the oracle, then runs, or looks for the largest L.
-pub(crate) fn run(options: &Options, progress: Progress<'_>, tried: Tried<'_>) -> anyhow::Result<Figures> {
+/// Compares with the oracle, then runs, or looks for the largest L. The bar shows how far it is; a line says of each run how
+/// it ended, long before all have.
+pub(crate) fn run(options: &Options, bar: &ProgressBar) -> anyhow::Result<Figures> {
+    let progress: Progress<'_> = &mut |what, done, all| {
+        if bar.message() != what {
+            bar.set_message(what.to_owned());
+        }
+        bar.set_length(all);
+        bar.set_position(done);
+    };
     anyhow::ensure!(options.workers.iter().all(|workers| *workers > 0), "nothing is to run");
     anyhow::ensure!(
         options.warm_up + options.real_time <= MINUTES && options.check <= MINUTES,
@@ -132,13 +137,14 @@ pub(crate) fn run(options: &Options, progress: Progress<'_>, tried: Tried<'_>) -
     for &workers in &options.workers {
         let mut attempt = |halves| {
             let attempt = rating::attempt(options, halves, workers, progress)?;
-            tried(&attempt);
+            bar.suspend(|| eprintln!("{}", attempt.in_short()));
             Ok(attempt)
         };
         let attempts =
             if options.find { rating::find(options.halves, attempt)? } else { vec![attempt(options.halves)?] };
         figures.attempts.extend(attempts);
     }
+    bar.finish_and_clear();
     Ok(figures)
 }
 

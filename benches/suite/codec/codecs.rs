@@ -10,24 +10,16 @@ use smartcity::{Diff, Time};
 use super::rows::{Named, Reported, Row, Update};
 
 /// A way to write rows into a buffer and to read them.
-pub(crate) trait Codec<R> {
+pub(crate) trait Codec<R: Look> {
     const NAME: &'static str;
-    /// A buffer; used again.
-    type Wire: Default;
+    /// What a buffer is made of.
+    type Word: Clone;
 
     #[expect(clippy::ptr_arg, reason = "abomonation writes a vector, its own memory and all")]
-    fn encode(&mut self, rows: &Vec<R>, wire: &mut Self::Wire);
+    fn encode(&mut self, rows: &Vec<R>, wire: &mut Vec<Self::Word>);
 
-    /// Reads the rows and looks at every field: the sum of [`sum`](Self::sum).
-    fn decode(&self, wire: &mut Self::Wire) -> u64;
-
-    /// A look at every field of a row.
-    fn sum(row: &R) -> u64;
-
-    /// Bytes.
-    fn length(wire: &Self::Wire) -> usize;
-
-    fn copy(&self, wire: &Self::Wire) -> Self::Wire;
+    /// Reads the rows and looks at every field: the sum of [`Look::look`].
+    fn decode(&self, wire: &mut Vec<Self::Word>) -> u64;
 }
 
 /// A look at every field.
@@ -62,7 +54,7 @@ pub(crate) struct Bincode;
 
 impl<R: Serialize + DeserializeOwned + Look> Codec<R> for Bincode {
     const NAME: &'static str = "bincode";
-    type Wire = Vec<u8>;
+    type Word = u8;
 
     fn encode(&mut self, rows: &Vec<R>, wire: &mut Vec<u8>) {
         wire.clear();
@@ -72,18 +64,6 @@ impl<R: Serialize + DeserializeOwned + Look> Codec<R> for Bincode {
     fn decode(&self, wire: &mut Vec<u8>) -> u64 {
         let rows: Vec<R> = bincode::deserialize(wire).expect("rows are read as they were written");
         rows.iter().map(Look::look).fold(0, u64::wrapping_add)
-    }
-
-    fn sum(row: &R) -> u64 {
-        row.look()
-    }
-
-    fn length(wire: &Vec<u8>) -> usize {
-        wire.len()
-    }
-
-    fn copy(&self, wire: &Vec<u8>) -> Vec<u8> {
-        wire.clone()
     }
 }
 
@@ -102,7 +82,7 @@ macro_rules! columnar {
     ($row:ty, $fields:pat => $sum:expr) => {
         impl Codec<Update<$row>> for Columnar<$row> {
             const NAME: &'static str = "columnar";
-            type Wire = Vec<u64>;
+            type Word = u64;
 
             fn encode(&mut self, rows: &Vec<Update<$row>>, wire: &mut Vec<u64>) {
                 wire.clear();
@@ -119,18 +99,6 @@ macro_rules! columnar {
                     $sum
                 });
                 rows.fold(0, u64::wrapping_add)
-            }
-
-            fn sum(row: &Update<$row>) -> u64 {
-                row.look()
-            }
-
-            fn length(wire: &Vec<u64>) -> usize {
-                8 * wire.len()
-            }
-
-            fn copy(&self, wire: &Vec<u64>) -> Vec<u64> {
-                wire.clone()
             }
         }
     };

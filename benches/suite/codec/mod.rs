@@ -7,7 +7,7 @@ pub(crate) mod rows;
 
 use clap::Args;
 
-use self::codecs::{Bincode, Codec, Columnar};
+use self::codecs::{Bincode, Codec, Columnar, Look};
 use self::figures::{Figures, ROWS};
 use self::rows::{Named, Reported, Row, Update};
 use super::{Common, report};
@@ -29,6 +29,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 
 fn of_row<R: Row>(figures: &mut Figures, name: &str)
 where
+    Update<R>: Look,
     Bincode: Codec<Update<R>>,
     Columnar<R>: Codec<Update<R>>,
 {

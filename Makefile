@@ -68,6 +68,7 @@ bench: release $(CITY_V1)/roads.csv ## run the long benchmarks, and make docs/pe
 	$(BENCH) linear-road --out $(RESULTS)
 	$(BENCH) latency --out $(RESULTS)
 	$(BENCH) state --out $(RESULTS)
+	$(BENCH) ticks --out $(RESULTS)
 	$(BENCH) simulator --out $(RESULTS)
 	$(BENCH) pipeline $(CITY_V1) --out $(RESULTS)
 	$(BENCH) ndw --out $(RESULTS)

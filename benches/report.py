@@ -25,6 +25,7 @@ BENCHES = {
     "linear-road-rating": "Linear Road, the largest L",
     "latency": "Latency at a given rate",
     "state": "Cost against state",
+    "ticks": "Cost of a tick against those pending",
     "ndw": "Road sensors, replayed",
     "codec": "Codecs",
     "simulator": "Simulator",

@@ -16,6 +16,7 @@ mod report;
 mod simulated;
 mod simulator;
 mod state;
+mod ticks;
 mod traffic;
 mod usage;
 
@@ -36,6 +37,8 @@ pub(crate) enum Bench {
     Latency(latency::Options),
     /// What state costs: vehicles, memory, a hot key, an idle city.
     State(state::Options),
+    /// What a tick costs, however many others are pending.
+    Ticks(ticks::Options),
     /// The product on real road sensors, multiplied in time and number.
     Ndw(ndw::Options),
     /// The rows the simulator makes against the rows the engine takes.
@@ -63,6 +66,7 @@ pub(crate) fn run(bench: Bench) -> anyhow::Result<()> {
         Bench::CityV1(options) => city_v1::run(&options),
         Bench::Latency(options) => latency::run(&options),
         Bench::State(options) => state::run(&options),
+        Bench::Ticks(options) => ticks::run(&options),
         Bench::Ndw(options) => ndw::run(&options),
         Bench::Simulator(options) => simulator::run(&options),
         Bench::Pipeline(options) => pipeline::run(&options),

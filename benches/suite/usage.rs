@@ -18,6 +18,12 @@ pub(crate) fn cpu() -> Duration {
     read().unwrap_or_default()
 }
 
+/// Processor time of this thread, in nanoseconds; `None` where the kernel does not tell.
+pub(crate) fn cpu_of_thread() -> Option<Duration> {
+    let stat = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    Some(Duration::from_nanos(stat.split_whitespace().next()?.parse().ok()?))
+}
+
 /// The most memory that was resident at once, MiB; zero where there is no `/proc`.
 pub(crate) fn peak_mib() -> f64 {
     status_kib("VmHWM:") / 1_024.0

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use smartcity::operators::{Keep, keyed_with};
-use smartcity::{Diff, Rows};
+use smartcity::{Diff, Rows, Time};
 
 use super::segments::Standing;
 use super::tuple::{Answer, SEGMENTS, Segment};
@@ -76,12 +76,14 @@ pub(crate) fn answers<'s>(
 struct Roads(Vec<Standing>);
 
 impl Roads {
-    fn learn(&mut self, (segment, standing): (Segment, Standing), diff: Diff) {
-        let index = segment.0 as usize;
-        if self.0.len() <= index {
-            self.0.resize(index + 1, Standing::default());
+    fn learn(&mut self, _: Time, changes: Vec<((Segment, Standing), Diff)>) {
+        for ((segment, standing), diff) in changes {
+            let index = segment.0 as usize;
+            if self.0.len() <= index {
+                self.0.resize(index + 1, Standing::default());
+            }
+            self.0[index] = if diff > 0 { standing } else { Standing::default() };
         }
-        self.0[index] = if diff > 0 { standing } else { Standing::default() };
     }
 
     fn standing(&self, segment: Segment) -> Standing {

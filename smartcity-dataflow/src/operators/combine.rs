@@ -1,14 +1,12 @@
 //! Rows of a tick taken together on each worker, before they travel.
 
-use std::collections::BTreeMap;
-
 use differential_dataflow::{AsCollection, Data};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
-use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::Operator;
 
-use crate::{Diff, Rows, Time};
+use super::Stash;
+use crate::{Diff, Rows};
 
 /// What do the rows of each tick come to on the worker that has them? Put it before an exchange where many rows go to few
 /// keys: then what travels, and what the worker of a hot key does, is one row a worker and tick instead of each message.
@@ -51,20 +49,12 @@ where
 {
     rows.inner
         .unary_frontier::<CapacityContainerBuilder<_>, _, _, _>(Pipeline, name, move |_, _| {
-            let mut ticks: BTreeMap<Time, (Capability<Time>, S)> = BTreeMap::new();
+            let mut ticks = Stash::<S>::new();
             move |(input, frontier), output| {
                 input.for_each(|capability, batch| {
-                    let mut updates = batch.drain(..).peekable();
-                    while let Some(&(_, time, _)) = updates.peek() {
-                        let (_, state) =
-                            ticks.entry(time).or_insert_with(|| (capability.delayed(&time, 0), S::default()));
-                        while let Some((row, _, diff)) = updates.next_if(|&(_, next, _)| next == time) {
-                            add(state, row, diff);
-                        }
-                    }
+                    ticks.sort(batch.drain(..), |time| capability.delayed(&time, 0), &mut add);
                 });
-                while let Some(complete) = ticks.first_entry().filter(|tick| !frontier.less_equal(tick.key())) {
-                    let (time, (capability, state)) = complete.remove_entry();
+                while let Some((time, capability, state)) = ticks.next(|tick| !frontier.less_equal(tick)) {
                     let rows = finish(state).into_iter().map(|(row, diff)| (row, time, diff));
                     output.session(&capability).give_iterator(rows);
                 }
@@ -81,6 +71,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Time;
     use crate::testing::{Update, assert_invariant, assert_oracle, at, gone, table, trace, trace_on, updates};
 
     /// Sum of the amounts of each key and tick; a sum of zero gives no row.

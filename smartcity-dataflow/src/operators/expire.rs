@@ -1,13 +1,11 @@
 //! Rows that end by themselves.
 
-use std::collections::BTreeMap;
-
 use differential_dataflow::{AsCollection, Data};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
-use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::Operator;
 
+use super::Stash;
 use crate::{Diff, Rows, Time};
 
 /// The first multiple of `step` at or after `time`.
@@ -40,25 +38,21 @@ pub fn round_up(time: Time, step: Time) -> Time {
 /// assert_eq!(live, [(0, 5, 1), (0, 9, 1), (5, 5, -1), (9, 9, -1)]);
 /// ```
 pub fn expire<'s, D: Data>(rows: Rows<'s, D>, end: impl Fn(&D) -> Time + 'static) -> Rows<'s, D> {
-    type Leaving<D> = BTreeMap<Time, (Capability<Time>, Vec<(D, Diff)>)>;
     rows.inner
         .unary_frontier::<CapacityContainerBuilder<_>, _, _, _>(Pipeline, "Expire", |_, _| {
-            let mut leaving: Leaving<D> = BTreeMap::new();
+            let mut leaving = Stash::<Vec<(D, Diff)>>::new();
             move |(input, frontier), output| {
                 input.for_each(|capability, batch| {
                     let mut session = output.session(&capability);
                     for (row, time, diff) in batch.drain(..) {
                         let end = end(&row);
                         if end > time {
-                            let (_, leaves) =
-                                leaving.entry(end).or_insert_with(|| (capability.delayed(&end, 0), Vec::new()));
-                            leaves.push((row.clone(), -diff));
+                            leaving.at(end, || capability.delayed(&end, 0)).push((row.clone(), -diff));
                             session.give((row, time, diff));
                         }
                     }
                 });
-                while let Some(due) = leaving.first_entry().filter(|due| !frontier.less_equal(due.key())) {
-                    let (time, (capability, leaves)) = due.remove_entry();
+                while let Some((time, capability, leaves)) = leaving.next(|due| !frontier.less_equal(due)) {
                     output.session(&capability).give_iterator(leaves.into_iter().map(|(row, diff)| (row, time, diff)));
                 }
             }

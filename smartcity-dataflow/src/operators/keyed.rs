@@ -123,9 +123,8 @@ where
             let mut kernel = Kernel::<K, V, S, O, (), ()>::new();
             move |(input, frontier), output| {
                 input.for_each(|capability, batch| kernel.note(&capability, batch, |agenda| &mut agenda.changes));
-                while let Some(now) = kernel.next(|time| !frontier.less_equal(time)) {
-                    kernel.run(now, output, |(), (), _| {}, |key, state, turn, ()| logic(key, state, turn));
-                }
+                let complete = |time: &Time| !frontier.less_equal(time);
+                while kernel.run(complete, output, |(), _, _| {}, |key, state, turn, ()| logic(key, state, turn)) {}
             }
         })
         .as_collection()
@@ -133,8 +132,8 @@ where
 
 /// [`keyed`], with a context that every key of every worker sees: a few rows that change rarely, such as a road network.
 ///
-/// `context` is sent to all workers; `learn` folds each of its changes into `C`. At a tick the context's changes come first,
-/// withdrawals before insertions. A change of the context alone gives no key a turn: what was computed stays as it was until
+/// `context` is sent to all workers; `learn` folds it into `C`, and gets the tick and all its changes of the tick at once: each
+/// row once, withdrawals before insertions, before any key has its turn. A change of the context alone gives no key a turn: what was computed stays as it was until
 /// the key's next turn.
 ///
 /// With a context of one factor, and a logic that gives the sum of the changes times the factor:
@@ -157,7 +156,7 @@ where
 ///             rows,
 ///             factors,
 ///             "Scaled",
-///             |factor: &mut i64, row, diff| *factor += row * diff as i64,
+///             |factor: &mut i64, _, changes| *factor += changes.iter().map(|(row, n)| row * *n as i64).sum::<i64>(),
 ///             |key, _: &mut (), turn, factor| {
 ///                 let sum: i64 = turn.changes().iter().map(|(value, diff)| value * *diff as i64).sum();
 ///                 turn.emit((*key, sum * factor), 1);
@@ -173,7 +172,7 @@ pub fn keyed_with<'s, K, V, S, O, R, C>(
     rows: Rows<'s, (K, V)>,
     context: Rows<'s, R>,
     name: &str,
-    mut learn: impl FnMut(&mut C, R, Diff) + 'static,
+    mut learn: impl FnMut(&mut C, Time, Vec<(R, Diff)>) + 'static,
     mut logic: impl FnMut(&K, &mut S, &mut Turn<'_, V, O>, &C) -> Keep + 'static,
 ) -> Rows<'s, O>
 where
@@ -196,9 +195,7 @@ where
                     rows.for_each(|capability, batch| kernel.note(&capability, batch, |agenda| &mut agenda.changes));
                     context.for_each(|capability, batch| kernel.note(&capability, batch, |agenda| &mut agenda.context));
                     let complete = |time: &Time| !rows_frontier.less_equal(time) && !context_frontier.less_equal(time);
-                    while let Some(now) = kernel.next(complete) {
-                        kernel.run(now, output, &mut learn, &mut logic);
-                    }
+                    while kernel.run(complete, output, &mut learn, &mut logic) {}
                 }
             },
         )

@@ -1,15 +1,13 @@
 //! Rows in the light of a few others.
 
-use std::collections::BTreeMap;
-
 use differential_dataflow::consolidation::consolidate;
 use differential_dataflow::{AsCollection, Data, ExchangeData};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::Operator;
 use timely::dataflow::operators::vec::Broadcast;
-use timely::dataflow::operators::{Capability, InputCapability};
 
+use super::Stash;
 use crate::{Diff, Rows, Time};
 
 /// What is each row in the light of the context? Every row becomes the rows that `logic` makes of it, given the context as
@@ -23,8 +21,8 @@ use crate::{Diff, Rows, Time};
 /// |    1 | +5   |         | +10    |
 /// |    2 | +1   | +3      | +5     |
 ///
-/// `learn` gets the changes of a tick at once, each row once, and has to take them in any order. The context goes to every
-/// worker (it is small), the rows stay where they are. A change of the context does not touch rows that went before. So a row
+/// `learn` gets the tick and all the context's changes of it at once, each row once, withdrawals before insertions. The context
+/// goes to every worker (it is small), the rows stay where they are. A change of the context does not touch rows that went before. So a row
 /// that may be withdrawn must give the same result then as it did before: `logic` has to depend on the row, and on the context
 /// *as of a time that the row tells* (see [`AsOf`]).
 ///
@@ -61,27 +59,25 @@ where
             Pipeline,
             name,
             move |_, _| {
-                let mut waiting = Waiting::<D>::new();
-                let mut lessons = Waiting::<R>::new();
+                let mut waiting = Stash::<Waiting<D, R>>::new();
                 let mut known = C::default();
                 move |(rows, rows_frontier), (context, context_frontier), output| {
-                    rows.for_each(|capability, batch| note(&mut waiting, &capability, batch));
-                    context.for_each(|capability, batch| note(&mut lessons, &capability, batch));
-                    loop {
-                        let first = [first_time(&waiting), first_time(&lessons)];
-                        let Some(now) = first.into_iter().flatten().min() else { break };
-                        if rows_frontier.less_equal(&now) || context_frontier.less_equal(&now) {
-                            break;
-                        }
-                        if let Some((_, mut changes)) = lessons.remove(&now) {
-                            consolidate(&mut changes);
+                    rows.for_each(|capability, batch| {
+                        let permit = |time| capability.delayed(&time, 0);
+                        waiting.sort(batch.drain(..), permit, |tick, row, diff| tick.rows.push((row, diff)));
+                    });
+                    context.for_each(|capability, batch| {
+                        let permit = |time| capability.delayed(&time, 0);
+                        waiting.sort(batch.drain(..), permit, |tick, row, diff| tick.context.push((row, diff)));
+                    });
+                    let complete = |time: &Time| !rows_frontier.less_equal(time) && !context_frontier.less_equal(time);
+                    while let Some((now, capability, tick)) = waiting.next(complete) {
+                        if let Some(changes) = lesson(tick.context) {
                             learn(&mut known, now, changes);
                         }
-                        if let Some((capability, changes)) = waiting.remove(&now) {
-                            let mut session = output.session(&capability);
-                            for (row, diff) in changes {
-                                session.give_iterator(logic(row, &known).into_iter().map(|made| (made, now, diff)));
-                            }
+                        let mut session = output.session(&capability);
+                        for (row, diff) in tick.rows {
+                            session.give_iterator(logic(row, &known).into_iter().map(|made| (made, now, diff)));
                         }
                     }
                 }
@@ -91,20 +87,23 @@ where
 }
 
 /// Changes that wait for their tick to be complete.
-type Waiting<D> = BTreeMap<Time, (Capability<Time>, Vec<(D, Diff)>)>;
-
-fn first_time<D>(waiting: &Waiting<D>) -> Option<Time> {
-    waiting.first_key_value().map(|(&time, _)| time)
+struct Waiting<D, R> {
+    rows: Vec<(D, Diff)>,
+    context: Vec<(R, Diff)>,
 }
 
-fn note<D>(waiting: &mut Waiting<D>, capability: &InputCapability<Time>, batch: &mut Vec<(D, Time, Diff)>) {
-    let mut updates = batch.drain(..).peekable();
-    while let Some(&(_, time, _)) = updates.peek() {
-        let (_, list) = waiting.entry(time).or_insert_with(|| (capability.delayed(&time, 0), Vec::new()));
-        while let Some((row, _, diff)) = updates.next_if(|&(_, next, _)| next == time) {
-            list.push((row, diff));
-        }
+impl<D, R> Default for Waiting<D, R> {
+    fn default() -> Self {
+        Self { rows: Vec::new(), context: Vec::new() }
     }
+}
+
+/// What is to be learnt of a context's changes at a tick: each row once, withdrawals first, so that a new row replaces the old
+/// one of its key. `None` where nothing changed.
+pub(super) fn lesson<R: Ord>(mut changes: Vec<(R, Diff)>) -> Option<Vec<(R, Diff)>> {
+    consolidate(&mut changes);
+    changes.sort_by_key(|&(_, diff)| diff > 0); // stable
+    (!changes.is_empty()).then_some(changes)
 }
 
 /// A value that changes rarely, with its past: what was it at a time?

@@ -28,6 +28,7 @@ mod latest;
 mod map_with;
 mod newest;
 mod predecessor;
+mod stash;
 mod validate;
 mod window;
 
@@ -41,5 +42,6 @@ pub use latest::latest;
 pub use map_with::{AsOf, map_with};
 pub use newest::newest;
 pub use predecessor::{Followed, predecessor};
+pub(crate) use stash::Stash;
 pub use validate::validate;
 pub use window::Window;

@@ -1,7 +1,6 @@
 //! From collections to the view store.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -15,6 +14,7 @@ use timely::dataflow::operators::vec::Map;
 
 use super::store::Views;
 use super::table::{self, Key, Netted, Row, View};
+use crate::operators::Stash;
 use crate::{Diff, Rows, Time};
 
 /// Publishes collections as views; one a worker, made alike on every worker.
@@ -53,23 +53,18 @@ impl Publisher {
             name,
             move |capability, _| {
                 drop(capability);
-                let mut waiting: BTreeMap<Time, Updates<K, V>> = BTreeMap::new();
+                let mut waiting = Stash::<Updates<K, V>, ()>::new();
                 let mut table = table::Rows::new();
                 move |(input, frontier), _| {
                     input.for_each(|_, batch| {
-                        let mut updates = batch.drain(..).peekable();
-                        while let Some(&(_, (_, time, _))) = updates.peek() {
-                            let of_tick = std::iter::from_fn(|| updates.next_if(|&(_, (_, next, _))| next == time));
-                            let waiting = waiting.entry(time).or_default();
-                            waiting.extend(of_tick.map(|(_, (row, _, diff))| (row, diff)));
-                        }
+                        let updates = batch.drain(..).map(|(_, update)| update);
+                        waiting.sort(updates, |_| (), |tick, row, diff| tick.push((row, diff)));
                     });
                     if !is_keeper {
                         return;
                     }
                     let mut ticks = Vec::new();
-                    while let Some(tick) = waiting.first_entry().filter(|tick| !frontier.less_equal(tick.key())) {
-                        let (time, changes) = tick.remove_entry();
+                    while let Some((time, (), changes)) = waiting.next(|tick| !frontier.less_equal(tick)) {
                         ticks.extend(net(changes).map(|netted| (time, netted.change(&mut table))));
                     }
                     views.complete(name, ticks, frontier.frontier().first().copied(), &stopped);

@@ -1,6 +1,5 @@
 //! States by key, and the turns of a tick.
 
-use std::collections::BTreeMap;
 use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, Hash};
 
@@ -12,6 +11,8 @@ use timely::container::PushInto;
 use timely::dataflow::operators::generic::OutputBuilderSession;
 use timely::dataflow::operators::{Capability, InputCapability};
 
+use super::super::map_with::lesson;
+use super::super::stash::Stash;
 use super::{Keep, Turn};
 use crate::{Diff, Time};
 
@@ -20,17 +21,15 @@ pub(super) type Update<K, V> = ((K, V), Time, Diff);
 
 /// What waits for a tick.
 pub(super) struct Agenda<K, V, R> {
-    /// Holds the output at the tick until it is done.
-    capability: Capability<Time>,
     /// Changes as they came, all of this tick.
     pub(super) changes: Vec<Vec<Update<K, V>>>,
     pub(super) context: Vec<Vec<(R, Time, Diff)>>,
     wakes: Vec<K>,
 }
 
-impl<K, V, R> Agenda<K, V, R> {
-    fn at(capability: Capability<Time>) -> Self {
-        Self { capability, changes: Vec::new(), context: Vec::new(), wakes: Vec::new() }
+impl<K, V, R> Default for Agenda<K, V, R> {
+    fn default() -> Self {
+        Self { changes: Vec::new(), context: Vec::new(), wakes: Vec::new() }
     }
 }
 
@@ -53,7 +52,7 @@ const END: u32 = u32::MAX;
 /// States are in `slots`, found by `index`. The changes of a tick are not sorted: each goes to the slot of its key, where a
 /// chain links it to the key's change before. So a change costs one look-up, and only the changes of one key are sorted.
 pub(super) struct Kernel<K, V, S, O, R, C> {
-    agendas: BTreeMap<Time, Agenda<K, V, R>>,
+    agendas: Stash<Agenda<K, V, R>>,
     index: Index<K>,
     slots: Blocks<Slot<K, S>>,
     /// Slots whose key was dropped.
@@ -79,7 +78,7 @@ where
 {
     pub(super) fn new() -> Self {
         Self {
-            agendas: BTreeMap::new(),
+            agendas: Stash::new(),
             index: Index::new(),
             slots: Blocks::new(),
             free: Vec::new(),
@@ -101,8 +100,7 @@ where
     ) {
         let Some(&(_, first, _)) = batch.first() else { return };
         let mut of_tick = |time, updates| {
-            let agenda = self.agendas.entry(time).or_insert_with(|| Agenda::at(capability.delayed(&time, 0)));
-            list(agenda).push(updates);
+            list(self.agendas.at(time, || capability.delayed(&time, 0))).push(updates);
         };
         if batch.iter().all(|&(_, time, _)| time == first) {
             return of_tick(first, std::mem::take(batch));
@@ -113,28 +111,22 @@ where
         }
     }
 
-    /// The next tick that is complete and has an agenda.
-    pub(super) fn next(&self, complete: impl Fn(&Time) -> bool) -> Option<Time> {
-        self.agendas.first_key_value().map(|(&time, _)| time).filter(complete)
-    }
-
+    /// Goes through the agenda of the least tick, if that is complete; `false` where there is no such tick.
     pub(super) fn run<B>(
         &mut self,
-        now: Time,
+        complete: impl FnOnce(&Time) -> bool,
         output: &mut OutputBuilderSession<'_, Time, B>,
-        mut learn: impl FnMut(&mut C, R, Diff),
+        mut learn: impl FnMut(&mut C, Time, Vec<(R, Diff)>),
         mut logic: impl FnMut(&K, &mut S, &mut Turn<'_, V, O>, &C) -> Keep,
-    ) where
+    ) -> bool
+    where
         B: ContainerBuilder<Container = Vec<(O, Time, Diff)>> + PushInto<(O, Time, Diff)>,
     {
-        let Some(Agenda { capability, changes, context, wakes }) = self.agendas.remove(&now) else {
-            return;
+        let Some((now, capability, Agenda { changes, context, wakes })) = self.agendas.next(complete) else {
+            return false;
         };
-        let mut context: Vec<_> = context.into_iter().flatten().map(|(row, _, diff)| (row, diff)).collect();
-        consolidate(&mut context);
-        context.sort_by_key(|&(_, diff)| diff > 0); // stable: withdrawals first, so that a key's new row replaces its old
-        for (row, diff) in context {
-            learn(&mut self.context, row, diff);
+        if let Some(lesson) = lesson(context.into_iter().flatten().map(|(row, _, diff)| (row, diff)).collect()) {
+            learn(&mut self.context, now, lesson);
         }
         for ((key, row), _, diff) in changes.into_iter().flatten() {
             let link = self.chain.len() as u32;
@@ -151,6 +143,7 @@ where
         output
             .session_with_builder(&capability)
             .give_iterator(self.output.drain(..).map(|(row, diff)| (row, now, diff)));
+        true
     }
 
     /// The slot of `key`, listed for a turn.
@@ -204,8 +197,7 @@ where
             logic(&slot.key, &mut slot.state, &mut turn, &self.context)
         };
         for at in self.wakes.drain(..) {
-            let agenda = self.agendas.entry(at).or_insert_with(|| Agenda::at(capability.delayed(&at)));
-            agenda.wakes.push(slot.key.clone());
+            self.agendas.at(at, || capability.delayed(&at)).wakes.push(slot.key.clone());
         }
         if keep == Keep::No {
             slot.state = S::default();

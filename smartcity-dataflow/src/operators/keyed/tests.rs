@@ -51,7 +51,7 @@ fn scaled<'s>(rows: Rows<'s, Row>) -> Rows<'s, Row> {
         rows,
         context,
         "Scaled",
-        |sum: &mut isize, factor, diff| *sum += factor * diff,
+        |sum: &mut isize, _, changes| *sum += changes.iter().map(|(factor, n)| factor * n).sum::<isize>(),
         |key, (sum, shown): &mut (isize, Option<isize>), turn, factor| {
             *sum += turn.changes().iter().map(|(row, diff)| row * diff).sum::<isize>();
             let before = shown.replace(*sum * factor);
@@ -154,11 +154,14 @@ fn a_context_row_that_is_replaced_is_withdrawn_before_its_successor_comes() {
                 rows.filter(|(key, _)| *key != '*'),
                 context,
                 "Learnt",
-                |map: &mut BTreeMap<char, isize>, (key, row), diff| {
-                    if diff > 0 {
-                        map.insert(key, row);
-                    } else {
-                        map.remove(&key);
+                |map: &mut BTreeMap<char, isize>, now, changes| {
+                    assert!(now < 2 && !changes.is_empty());
+                    for ((key, row), diff) in changes {
+                        if diff > 0 {
+                            map.insert(key, row);
+                        } else {
+                            map.remove(&key);
+                        }
                     }
                 },
                 |_, (): &mut (), turn, map| {

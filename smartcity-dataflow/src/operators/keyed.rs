@@ -1,6 +1,7 @@
 //! The kernel of the stateful stages: a state for each key, changed once a tick, in order.
 
 mod kernel;
+mod states;
 
 use std::hash::Hash;
 
@@ -18,7 +19,7 @@ use crate::{Diff, Rows, Time};
 pub enum Keep {
     /// It is needed for later ticks.
     Yes,
-    /// It is as good as new: drop it.
+    /// It is as good as new: drop it, and the turns that the key has asked for.
     No,
 }
 
@@ -82,7 +83,7 @@ impl<V, O> Turn<'_, V, O> {
 /// |    1 | +(a, 2), +(b, 7), -(a, 1) | a: -1 +2; b: +7 |
 ///
 /// The input is a true collection: no row is withdrawn more often than it came. A key whose state is dropped starts again
-/// from `S::default()`; a turn it had asked for still comes, and finds that default.
+/// from `S::default()`, and a turn that it had asked for is forgotten with it.
 ///
 /// ```
 /// # use smartcity_dataflow::{operators::{Keep, keyed}, testing::{at, trace}};

@@ -1,11 +1,9 @@
-//! States by key, and the turns of a tick.
+//! The turns of a tick.
 
-use std::collections::hash_map::Entry;
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 
 use differential_dataflow::ExchangeData;
 use differential_dataflow::consolidation::consolidate;
-use rustc_hash::{FxBuildHasher, FxHashMap};
 use timely::ContainerBuilder;
 use timely::container::PushInto;
 use timely::dataflow::operators::generic::OutputBuilderSession;
@@ -13,6 +11,7 @@ use timely::dataflow::operators::{Capability, InputCapability};
 
 use super::super::map_with::lesson;
 use super::super::stash::Stash;
+use super::states::States;
 use super::{Keep, Turn};
 use crate::{Diff, Time};
 
@@ -24,7 +23,8 @@ pub(super) struct Agenda<K, V, R> {
     /// Changes as they came, all of this tick.
     pub(super) changes: Vec<Vec<Update<K, V>>>,
     pub(super) context: Vec<Vec<(R, Time, Diff)>>,
-    wakes: Vec<K>,
+    /// Places of the keys that asked for a turn, and their generations.
+    wakes: Vec<(u32, u32)>,
 }
 
 impl<K, V, R> Default for Agenda<K, V, R> {
@@ -33,35 +33,22 @@ impl<K, V, R> Default for Agenda<K, V, R> {
     }
 }
 
-/// A key with its state, and what it has at the tick at hand.
-struct Slot<K, S> {
-    key: K,
-    state: S,
-    /// The key's last change in [`Kernel::chain`], or [`END`].
-    last: u32,
-    /// Whether it is listed in [`Kernel::turns`].
-    is_listed: bool,
-    is_woken: bool,
-    /// Whether the state has never had a turn.
-    is_new: bool,
-}
-
 /// The end of a chain of changes.
 const END: u32 = u32::MAX;
 
-/// States are in `slots`, found by `index`. The changes of a tick are not sorted: each goes to the slot of its key, where a
-/// chain links it to the key's change before. So a change costs one look-up, and only the changes of one key are sorted.
+/// The end of a chain of changes, of a key that was woken.
+const WOKEN: u32 = u32::MAX - 1;
+
+/// The changes of a tick are not sorted: each goes to the slot of its key, where a chain links it to the key's change before.
+/// So a change costs one look-up, and only the changes of one key are sorted.
 pub(super) struct Kernel<K, V, S, O, R, C> {
     agendas: Stash<Agenda<K, V, R>>,
-    index: Index<K>,
-    slots: Blocks<Slot<K, S>>,
-    /// Slots whose key was dropped.
-    free: Vec<u32>,
+    states: States<K, S>,
     context: C,
     /// The changes of the tick, and the one before of the same key.
     chain: Vec<(Option<(V, Diff)>, u32)>,
-    /// The slots that have changes or were woken.
-    turns: Vec<u32>,
+    /// The places of the keys that have changes or were woken, and whether they are new.
+    turns: Vec<(u32, bool)>,
     changes: Vec<(V, Diff)>,
     output: Vec<(O, Diff)>,
     wakes: Vec<Time>,
@@ -79,9 +66,7 @@ where
     pub(super) fn new() -> Self {
         Self {
             agendas: Stash::new(),
-            index: Index::new(),
-            slots: Blocks::new(),
-            free: Vec::new(),
+            states: States::new(),
             context: C::default(),
             chain: Vec::new(),
             turns: Vec::new(),
@@ -128,17 +113,27 @@ where
         if let Some(lesson) = lesson(context.into_iter().flatten().map(|(row, _, diff)| (row, diff)).collect()) {
             learn(&mut self.context, now, lesson);
         }
+        for (at, generation) in wakes {
+            let slot = self.states.slot(at);
+            if slot.generation == generation && slot.last == END {
+                slot.last = WOKEN;
+                self.turns.push((at, false));
+            }
+        }
         for ((key, row), _, diff) in changes.into_iter().flatten() {
             let link = self.chain.len() as u32;
-            let before = std::mem::replace(&mut self.slot(key).last, link);
+            let (at, is_new) = self.states.place(key, END);
+            let before = std::mem::replace(&mut self.states.slot(at).last, link);
+            if before == END {
+                self.turns.push((at, is_new));
+            }
             self.chain.push((Some((row, diff)), before));
         }
-        for key in wakes {
-            self.slot(key).is_woken = true;
+        let mut turns = std::mem::take(&mut self.turns);
+        for (at, is_new) in turns.drain(..) {
+            self.turn(at, is_new, now, &capability, &mut logic);
         }
-        for at in std::mem::take(&mut self.turns) {
-            self.turn(at, now, &capability, &mut logic);
-        }
+        self.turns = turns;
         self.chain.clear();
         output
             .session_with_builder(&capability)
@@ -146,106 +141,37 @@ where
         true
     }
 
-    /// The slot of `key`, listed for a turn.
-    fn slot(&mut self, key: K) -> &mut Slot<K, S> {
-        let at = match self.index.part(&key).entry(key) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(unknown) => {
-                let key = unknown.key().clone();
-                let new = Slot { key, state: S::default(), last: END, is_listed: false, is_woken: false, is_new: true };
-                let at = if let Some(at) = self.free.pop() {
-                    *self.slots.get(at) = new;
-                    at
-                } else {
-                    self.slots.push(new)
-                };
-                *unknown.insert(at)
-            }
-        };
-        let slot = self.slots.get(at);
-        if !std::mem::replace(&mut slot.is_listed, true) {
-            self.turns.push(at);
-        }
-        slot
-    }
-
     /// Gives a key its turn, if anything is left of its changes or it was woken.
     fn turn(
         &mut self,
         at: u32,
+        is_new: bool,
         now: Time,
         capability: &Capability<Time>,
         mut logic: impl FnMut(&K, &mut S, &mut Turn<'_, V, O>, &C) -> Keep,
     ) {
-        let slot = self.slots.get(at);
+        let slot = self.states.slot(at);
         self.changes.clear();
         let mut link = std::mem::replace(&mut slot.last, END);
-        while link != END {
+        while link < WOKEN {
             let (change, before) = &mut self.chain[link as usize];
             self.changes.extend(change.take());
             link = *before;
         }
         consolidate(&mut self.changes);
-        slot.is_listed = false;
-        let is_woken = std::mem::take(&mut slot.is_woken);
-        let keep = if self.changes.is_empty() && !is_woken {
-            if slot.is_new { Keep::No } else { Keep::Yes }
+        let keep = if self.changes.is_empty() && link == END {
+            if is_new { Keep::No } else { Keep::Yes }
         } else {
-            slot.is_new = false;
             let (changes, output, wakes) = (&mut self.changes, &mut self.output, &mut self.wakes);
             let mut turn = Turn { now, changes, output, wakes };
             logic(&slot.key, &mut slot.state, &mut turn, &self.context)
         };
-        for at in self.wakes.drain(..) {
-            self.agendas.at(at, || capability.delayed(&at)).wakes.push(slot.key.clone());
-        }
         if keep == Keep::No {
-            slot.state = S::default();
-            self.index.part(&slot.key).remove(&slot.key);
-            self.free.push(at);
+            self.wakes.clear();
+            return self.states.drop(at);
         }
-    }
-}
-
-/// The slot of each key, in parts that grow at different times: one map would have everything wait while it grows.
-struct Index<K>(Vec<FxHashMap<K, u32>>);
-
-impl<K: Hash> Index<K> {
-    const PARTS: usize = 64;
-
-    fn new() -> Self {
-        Self((0..Self::PARTS).map(|_| FxHashMap::default()).collect())
-    }
-
-    /// The part where `key` belongs. A map goes by the lowest and the highest bits of the hash.
-    fn part(&mut self, key: &K) -> &mut FxHashMap<K, u32> {
-        &mut self.0[(FxBuildHasher.hash_one(key) >> 32) as usize % Self::PARTS]
-    }
-}
-
-/// A list in blocks. A vector that grows moves all that it holds, and everything waits: for 130,000 readings 0.2 seconds.
-struct Blocks<T>(Vec<Vec<T>>);
-
-impl<T> Blocks<T> {
-    const LENGTH: usize = 1_024;
-
-    fn new() -> Self {
-        Self(Vec::new())
-    }
-
-    /// Adds an item, and gives its place.
-    fn push(&mut self, item: T) -> u32 {
-        if self.0.last().is_none_or(|block| block.len() == Self::LENGTH) {
-            // Many lists stay small.
-            self.0.push(Vec::with_capacity(if self.0.is_empty() { 0 } else { Self::LENGTH }));
+        for time in self.wakes.drain(..) {
+            self.agendas.at(time, || capability.delayed(&time)).wakes.push((at, slot.generation));
         }
-        let block = self.0.len() - 1;
-        let items = &mut self.0[block];
-        items.push(item);
-        (block * Self::LENGTH + items.len() - 1) as u32
-    }
-
-    fn get(&mut self, at: u32) -> &mut T {
-        &mut self.0[at as usize / Self::LENGTH][at as usize % Self::LENGTH]
     }
 }

@@ -131,6 +131,52 @@ fn a_dropped_state_starts_anew() {
 }
 
 #[test]
+fn a_turn_that_was_asked_for_is_forgotten_with_its_key() {
+    // Key a asks at 0 for a turn at 5 and is dropped at 1; at 2 another key may have its place, at 3 it is there again.
+    let turns = trace(
+        &[at(0, ('a', 5)), at(1, ('a', 0)), at(2, ('b', 7)), at(3, ('a', 8))],
+        |rows| {
+            keyed(rows, "Asking", |key, _: &mut (), turn| {
+                turn.emit((*key, turn.changes().len()), 1);
+                let asked = turn.changes().first().map(|&(time, _)| time as Time);
+                match asked {
+                    Some(0) => return Keep::No,
+                    Some(time) => turn.wake(time),
+                    None => {}
+                }
+                Keep::Yes
+            })
+        },
+        20,
+    );
+    assert_eq!(
+        turns,
+        [(0, ('a', 1), 1), (1, ('a', 1), 1), (2, ('b', 1), 1), (3, ('a', 1), 1), (7, ('b', 0), 1), (8, ('a', 0), 1)]
+    );
+}
+
+#[test]
+fn a_key_that_changed_and_was_woken_has_one_turn() {
+    check(
+        &[at(0, ('a', 1)), at(3, ('a', 2)), at(3, ('b', 1)), gone(3, ('b', 1))],
+        |rows| {
+            keyed(rows, "Both", |key, _: &mut (), turn| {
+                turn.emit(format!("{key} {:?}", turn.changes()), 1);
+                if turn.now() == 0 {
+                    turn.wake(3);
+                    turn.wake(3);
+                }
+                Keep::Yes
+            })
+        },
+        expect![[r#"
+            0 +1 a [(1, 1)]
+            3 +1 a [(2, 1)]
+        "#]],
+    );
+}
+
+#[test]
 fn the_context_comes_first_in_a_tick_and_gives_no_turn_of_its_own() {
     check(
         &[at(0, ('a', 1)), at(0, ('*', 10)), gone(1, ('*', 10)), at(1, ('*', 20)), at(2, ('a', 2))],

@@ -132,10 +132,12 @@ pub fn pipeline<'s>(
         located.map(|placed| ((placed.reading.kind, placed.reading.id), placed)),
         |placed| placed.reading.body == Body::Withdrawn,
         remembered_until(settings),
+        |placed| *placed,
     );
-    let placed = deduplicated.clone().flat_map(|row| match row {
-        Deduplicated::Accepted(placed) => Some(placed),
-        _ => None,
+    let placed = deduplicated.clone().explode(|row| match row {
+        Deduplicated::Accepted(placed) => Some((placed, 1)),
+        Deduplicated::Withdrawn(placed) => Some((placed, -1)),
+        Deduplicated::Duplicate(_) | Deduplicated::Suppressed(_) => None,
     });
     let (counts, last) = quarantine::quarantine(rejected.clone());
     publisher.publish(&quarantine::QUARANTINE, counts);

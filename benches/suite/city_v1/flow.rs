@@ -166,7 +166,7 @@ impl CityV1 {
 fn views<'s>(events: Rows<'s, Event>, roads: Rows<'s, (Id, Speed)>, remembered_ms: Time, publisher: &Publisher) {
     // Forgotten second by second: few times to wake at.
     let until = move |event: &Event| round_up(event.time.0.max(0).unsigned_abs() + remembered_ms, 1_000);
-    let deduplicated = dedup(events.map(|event| (event.id, event)), |_| false, until);
+    let deduplicated = dedup(events.map(|event| (event.id, event)), |_| false, until, |_| ());
     let accepted = deduplicated.flat_map(|row| match row {
         Deduplicated::Accepted(event) => Some(event),
         _ => None,

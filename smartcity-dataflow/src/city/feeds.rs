@@ -53,7 +53,7 @@ pub struct Feed {
     pub late: u64,
     /// Messages not accepted, since the start.
     pub rejected: u64,
-    /// Readings withdrawn, since the start, be it before or after they came.
+    /// Readings withdrawn, since the start, be it before or after they came; each once, however often it comes again.
     pub withdrawn: u64,
     /// Tick of the last message, accepted or not.
     pub last_arrived: Time,
@@ -146,14 +146,14 @@ fn accepted_tallies<'s>(
     settings: Settings,
 ) -> Rows<'s, ((Id, Kind), Tally)> {
     let add = move |tallies: &mut Tallies, message: Deduplicated<Placed>, diff: Diff| {
+        use Deduplicated::{Accepted, Duplicate, Suppressed, Withdrawn};
         let copies = diff.unsigned_abs() as u64;
-        let tally = tallies.entry(feed_of(&message.message().reading)).or_default();
+        let (Accepted(placed) | Withdrawn(placed) | Duplicate(placed) | Suppressed(placed)) = &message;
+        let tally = tallies.entry(feed_of(&placed.reading)).or_default();
         match message {
-            Deduplicated::Accepted(placed) if diff > 0 => {
-                tally.accept(&placed.reading, copies, is_late(&placed, &settings));
-            }
-            Deduplicated::Accepted(_) | Deduplicated::Suppressed(_) => tally.withdrawn += copies,
-            Deduplicated::Duplicate(_) => tally.duplicates += copies,
+            Accepted(placed) => tally.accept(&placed.reading, copies, is_late(&placed, &settings)),
+            Withdrawn(_) | Suppressed(_) => tally.withdrawn += copies,
+            Duplicate(_) => tally.duplicates += copies,
         }
     };
     combine(deduplicated, "FeedTallies", add, |tallies: Tallies| tallies.into_iter().map(|tally| (tally, 1)))

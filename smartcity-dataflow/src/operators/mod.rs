@@ -2,7 +2,7 @@
 //!
 //! | stage | question | state |
 //! |---|---|---|
-//! | [`dedup`] | which messages were accepted, each once? | one id for the retention |
+//! | [`dedup`] | which messages were accepted, each once? | an id and a token for the retention |
 //! | [`latest`] | what did each key say last? | the live rows of a key |
 //! | [`predecessor`] | what did the same key say just before? | the live rows of a key |
 //! | [`expire`] | which rows are still alive? | one copy of each live row |

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::{Body, Fix, Namespace, Origin, Reason};
 use crate::operators::round_up;
-use crate::testing::{Update, assert_invariant, assert_oracle, at, gone, insertions, table, trace, trace_on};
+use crate::testing::{Update, assert_invariant, assert_oracle, at, insertions, table, trace, trace_on};
 
 /// Length of the minute in these tests.
 const SHORT: Time = 10;
@@ -110,11 +110,11 @@ fn skew_is_the_smallest_lag_of_the_minute_and_recovers_when_it_leaves() {
 
 #[test]
 fn late_withdrawn_suppressed_and_rejected_messages_are_counted_apart() {
-    let late = Deduplicated::Accepted(gps(20, 15));
+    let late = gps(20, 15);
     check(
         &[
-            at(20, Ok(late)),
-            gone(21, Ok(late)),
+            at(20, Ok(Deduplicated::Accepted(late))),
+            at(21, Ok(Deduplicated::Withdrawn(late))),
             at(22, Ok(Deduplicated::Suppressed(gps(22, 15)))),
             at(23, Err(rejected("kafka", Some(Kind::Gps)))),
             at(23, Err(rejected("kafka", None))),
@@ -192,7 +192,12 @@ fn naive(updates: &[Update<Message>], now: Time, settings: &Settings) -> Vec<((I
     let mut by_feed: BTreeMap<(Id, Kind), Vec<&Update<Message>>> = BTreeMap::new();
     for update in updates {
         match &update.0 {
-            Ok(Deduplicated::Accepted(p) | Deduplicated::Duplicate(p) | Deduplicated::Suppressed(p)) => {
+            Ok(
+                Deduplicated::Accepted(p)
+                | Deduplicated::Withdrawn(p)
+                | Deduplicated::Duplicate(p)
+                | Deduplicated::Suppressed(p),
+            ) => {
                 by_feed.entry((p.reading.origin.source, p.reading.kind)).or_default().push(update);
             }
             Err(Rejected { origin, kind: Some(kind), .. }) => {
@@ -202,13 +207,11 @@ fn naive(updates: &[Update<Message>], now: Time, settings: &Settings) -> Vec<((I
         }
     }
     let feed = |messages: Vec<&Update<Message>>| {
-        let number = |of: &dyn Fn(&Message, Diff) -> bool| {
-            messages.iter().filter(|(row, _, diff)| of(row, *diff)).count() as u64
-        };
+        let number = |of: &dyn Fn(&Message) -> bool| messages.iter().filter(|(row, _, _)| of(row)).count() as u64;
         let accepted: Vec<_> = messages
             .iter()
-            .filter_map(|(row, time, diff)| match row {
-                Ok(Deduplicated::Accepted(placed)) if *diff > 0 => Some((*time, placed.reading)),
+            .filter_map(|(row, time, _)| match row {
+                Ok(Deduplicated::Accepted(placed)) => Some((*time, placed.reading)),
                 _ => None,
             })
             .collect();
@@ -224,11 +227,11 @@ fn naive(updates: &[Update<Message>], now: Time, settings: &Settings) -> Vec<((I
             lag: if lags.is_empty() { 0 } else { lags.iter().sum::<i64>().div_euclid(lags.len() as i64) },
             skew: lags.iter().copied().min().unwrap_or(0),
             accepted: accepted.len() as u64,
-            duplicates: number(&|row, _| matches!(row, Ok(Deduplicated::Duplicate(_)))),
+            duplicates: number(&|row| matches!(row, Ok(Deduplicated::Duplicate(_)))),
             late: accepted.iter().filter(|(_, reading)| reading.lag() > settings.traffic_window_ms as i64).count()
                 as u64,
-            rejected: number(&|row, _| row.is_err()),
-            withdrawn: number(&|row, diff| matches!(row, Ok(Deduplicated::Suppressed(_))) || (diff < 0 && row.is_ok())),
+            rejected: number(&|row| row.is_err()),
+            withdrawn: number(&|row| matches!(row, Ok(Deduplicated::Withdrawn(_) | Deduplicated::Suppressed(_)))),
             last_arrived,
             last_event: accepted.iter().map(|(_, reading)| reading.time).max().unwrap_or_default(),
             silent: ends(last_arrived, settings.silence_ms) <= now,
@@ -251,7 +254,8 @@ fn messages() -> impl Strategy<Value = Vec<Update<Message>>> {
             6 => Err(rejected(source, Some(kind))),
             _ => Err(rejected(source, None)),
         };
-        let withdrawal = withdrawn.filter(|_| sort < 4).map(|after| gone(time + after, row.clone()));
+        let withdrawal =
+            withdrawn.filter(|_| sort < 4).map(|after| at(time + after, Ok(Deduplicated::Withdrawn(placed))));
         [Some(at(time, row)), withdrawal]
     });
     prop::collection::vec(message, 0..24).prop_map(|updates| updates.into_iter().flatten().flatten().collect())

@@ -43,9 +43,9 @@ pub enum Deduplicated<V, T = V> {
 ///
 /// ```
 /// # use smartcity_dataflow::{operators::{Deduplicated::*, dedup}, testing::{at, trace}};
-/// let messages = [at(0, ('k', "x")), at(1, ('k', "x")), at(2, ('k', "-"))];
-/// let once = trace(&messages, |rows| dedup(rows, |&text| text == "-", |_| 100, |text| text.len()), 5);
-/// assert_eq!(once, [(0, Accepted("x"), 1), (1, Duplicate("x"), 1), (2, Withdrawn(1), 1)]);
+/// let messages = [at(0, ('k', 'x')), at(1, ('k', 'x')), at(2, ('k', '-'))];
+/// let once = trace(&messages, |rows| dedup(rows, |&text| text == '-', |_| 100, |&text| text), 5);
+/// assert_eq!(once, [(0, Accepted('x'), 1), (1, Duplicate('x'), 1), (2, Withdrawn('x'), 1)]);
 /// ```
 pub fn dedup<'s, K, V, T>(
     rows: Rows<'s, (K, V)>,

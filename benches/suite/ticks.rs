@@ -39,12 +39,13 @@ pub(crate) struct Options {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Case {
     tick_ms: Time,
-    thousands: u16,
+    parts: u16,
+    ticks_per_part: usize,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Figures {
-    /// Microseconds of the worker a tick, in each thousand after the first.
+    /// Microseconds of the worker a tick, in each part after the first.
     tick_us: Vec<f64>,
 }
 
@@ -61,7 +62,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let mut runs = Vec::new();
     for &tick_ms in &options.tick_ms {
         progress.set_message(format!("ticks of {tick_ms} ms"));
-        runs.push((tick_ms, child::measure(BENCH, &Case { tick_ms, thousands: options.thousands })?));
+        let case = Case { tick_ms, parts: options.thousands, ticks_per_part: 1_000 };
+        runs.push((tick_ms, child::measure(BENCH, &case)?));
         progress.inc(1);
     }
     progress.finish_and_clear();
@@ -104,7 +106,7 @@ fn thousands(runs: &[(Time, Figures)]) -> Table {
 
 fn once(case: &Case) -> anyhow::Result<Figures> {
     let city = city_files::town().to_city();
-    let ticks = usize::from(case.thousands) * 1_000;
+    let ticks = usize::from(case.parts) * case.ticks_per_part;
     let mut rows = simulated::fixes(NAME, &city, VEHICLES, 1_000 / case.tick_ms, ticks)?;
     ensure!(rows.readings.len() == ticks, "the simulator made {} of {ticks} rows", rows.readings.len());
     let tick = |index: usize| simulated::START + case.tick_ms * (index as Time + 1);
@@ -118,9 +120,8 @@ fn once(case: &Case) -> anyhow::Result<Figures> {
     let running = Engine::new(city).settings(settings).clock(Clock::Replay).source(source).start()?;
 
     let cpu = Arc::new(Mutex::new(Vec::new()));
-    let (ends, of_worker) =
-        ((0..case.thousands).map(|thousand| tick(usize::from(thousand + 1) * 1_000 - 1)), cpu.clone());
-    let ends: Vec<_> = ends.collect();
+    let ends: Vec<_> = (1..=usize::from(case.parts)).map(|part| tick(part * case.ticks_per_part - 1)).collect();
+    let of_worker = Arc::clone(&cpu);
     running.views().on_publish(move |snapshot| {
         // The only worker publishes, so this is its thread.
         let mut cpu = of_worker.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -132,9 +133,10 @@ fn once(case: &Case) -> anyhow::Result<Figures> {
     running.wait_finished();
     running.shutdown();
     let cpu = std::mem::take(&mut *cpu.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
-    ensure!(cpu.len() == usize::from(case.thousands), "the engine published {} thousand ticks", cpu.len());
+    ensure!(cpu.len() == usize::from(case.parts), "the engine published {} of {} parts", cpu.len(), case.parts);
     let cpu: Vec<_> = cpu.into_iter().collect::<Option<_>>().context("the kernel does not tell a thread's time")?;
-    Ok(Figures { tick_us: cpu.windows(2).map(|at| (at[1] - at[0]).as_secs_f64() * 1e6 / 1_000.0).collect() })
+    let tick_us = |time: Duration| time.as_secs_f64() * 1e6 / case.ticks_per_part as f64;
+    Ok(Figures { tick_us: cpu.windows(2).map(|at| tick_us(at[1] - at[0])).collect() })
 }
 
 /// Recorded readings, each sent once the one before the last is visible: that is as far as a replay gets with them.
@@ -178,8 +180,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_thousand_is_measured_after_the_first() {
-        let figures = once(&Case { tick_ms: 100, thousands: 3 }).unwrap();
+    fn each_part_is_measured_after_the_first() {
+        let figures = once(&Case { tick_ms: 100, parts: 3, ticks_per_part: 20 }).unwrap();
         assert_eq!(figures.tick_us.len(), 2);
         assert!(figures.tick_us.iter().all(|&tick_us| tick_us > 0.0), "{figures:?}");
         let runs = [(100, figures)];

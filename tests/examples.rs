@@ -126,15 +126,17 @@ fn gtfs_realtime_puts_every_entity_into_a_view_or_the_quarantine() {
         (Reason::TooFarAhead, 1),
         (Reason::ClockNotSet, 1),
         (Reason::OffEarth, 1),
-        (Reason::BadNumber, 1),
-        (Reason::SpeedOutOfRange, 1),
         (Reason::MissingField, 1),
         (Reason::UnknownTopic, 1),
         (Reason::Malformed, 1),
     ];
     expected.sort_unstable();
     assert_eq!(quarantine, expected);
-    assert_eq!((summary.accepted, summary.duplicates, summary.vehicles.len()), (3, 1, 2));
+    assert_eq!((summary.accepted, summary.duplicates, summary.vehicles.len()), (5, 1, 4));
+    for unsaid in ["nan", "rocket"] {
+        let shown = summary.vehicles[&Id::new(Namespace::Device, unsaid)];
+        assert_eq!((shown.reported_speed, shown.reported_heading), (None, None), "{unsaid} is shown where it is");
+    }
     assert_eq!(summary.through.0, NOON as i64 + 10_000, "the vehicles move the clock of a poll without a time");
     let moving = summary.vehicles[&Id::new(Namespace::Device, "moving")];
     assert_eq!((moving.reported_speed, moving.reported_heading), (Some(Kmh(36_000)), Some(Heading::default())));

@@ -34,6 +34,10 @@ pub enum Flag {
     ContradictsReport,
     /// No segment is near enough for the vehicle to be on.
     OffRoad,
+    /// Its vehicle stated a speed that cannot be, which counts as none.
+    SpeedNotReported,
+    /// Its vehicle stated a heading that cannot be, which counts as none.
+    HeadingNotReported,
 }
 
 /// A feed over the last minute, with counts since the start.
@@ -198,7 +202,7 @@ pub fn flags<'s>(flagged: Rows<'s, (Id, Kind, Flag)>) -> Rows<'s, ((Id, Kind, Fl
     count(flagged, "Flags")
 }
 
-/// Every oddity of every accepted reading: of its time, of its place, and of the step that it ends.
+/// Every oddity of every accepted reading: of its time, of its place, of what it states, and of the step that it ends.
 pub fn flagged<'s>(
     placed: Rows<'s, Placed>,
     tracks: Rows<'s, (Id, Step)>,
@@ -207,8 +211,13 @@ pub fn flagged<'s>(
     let settings = settings.clone();
     let readings = placed.flat_map(move |placed| {
         let reading = &placed.reading;
-        let is_off_road = matches!(reading.body, Body::Fix(_)) && placed.segment.is_none();
-        let flags = [time_flags(&placed, &settings), is_off_road.then_some(Flag::OffRoad)];
+        let fix = if let Body::Fix(fix) = reading.body { Some(fix) } else { None };
+        let flags = [
+            time_flags(&placed, &settings),
+            (fix.is_some() && placed.segment.is_none()).then_some(Flag::OffRoad),
+            fix.is_some_and(|fix| fix.unusable.speed).then_some(Flag::SpeedNotReported),
+            fix.is_some_and(|fix| fix.unusable.heading).then_some(Flag::HeadingNotReported),
+        ];
         flags.into_iter().flatten().map(move |flag| (reading.origin.source, reading.kind, flag)).collect::<Vec<_>>()
     });
     let steps = tracks.flat_map(|(_, step)| {

@@ -20,6 +20,6 @@ pub use id::{Id, Name, Names, Namespace};
 pub use offsets::UtcOffsets;
 pub use reading::{
     Body, Camera as CameraReading, Fix, Instant, Kind, Origin, Placed, Quantity, Reading, Reason, Rejected, Report,
-    ReportStatus, Sensor, Sky, Unit, VehicleDetails, Weather,
+    ReportStatus, Sensor, Sky, Unit, Unusable, VehicleDetails, Weather,
 };
 pub use units::{Heading, Kmh, Milli, Millimetres, Millis, Ratio};

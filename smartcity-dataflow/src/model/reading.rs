@@ -138,6 +138,17 @@ pub struct Fix {
     pub vehicle_type: Option<Id>,
     /// Make and model, where the vehicle reports itself.
     pub details: Option<VehicleDetails>,
+    /// What the message stated and what cannot be, so that it counts as not reported.
+    pub unusable: Unusable,
+}
+
+/// What a vehicle's message stated and what cannot be: -1, 511, 65535 and other numbers that senders write for "not known".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Unusable {
+    /// A speed below 0 or above 500 km/h.
+    pub speed: bool,
+    /// A heading below 0 or above 360 degrees.
+    pub heading: bool,
 }
 
 /// What a vehicle says of itself.
@@ -388,7 +399,7 @@ pub enum Reason {
     OffEarth,
     /// Latitude and longitude are both zero: a receiver without a fix.
     NullIsland,
-    /// A speed below 0 or above 500 km/h.
+    /// A camera's speed below 0 or above 500 km/h. Of a vehicle it is only [not reported](Unusable).
     SpeedOutOfRange,
     /// A weather or sensor value that nature does not reach.
     ValueOutOfRange,

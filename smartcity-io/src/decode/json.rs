@@ -7,7 +7,7 @@ use serde::Deserialize;
 use smartcity_dataflow::Time;
 use smartcity_dataflow::model::{
     Body, CameraReading, Fix, Id, Instant, Kind, Millis, Name, Namespace, Quantity, Reading, Reason, Rejected, Report,
-    ReportStatus, Sensor, Sky, Unit, VehicleDetails, Weather,
+    ReportStatus, Sensor, Sky, Unit, Unusable, VehicleDetails, Weather,
 };
 
 use super::field::{Fault, Field, beginning};
@@ -30,7 +30,10 @@ use crate::source::Batch;
 /// | sensor | `kind`, `value`, `unit` | for the unit: the usual one of the quantity |
 ///
 /// A field that is there but cannot be read rejects the message, wherever the field is optional too: a broken value is
-/// quarantined and seen, not dropped. Only a direction in unknown words is just no direction.
+/// quarantined and seen, not dropped. Three are just not reported, since the rest of the reading is good: a direction in
+/// unknown words; a direction in degrees that are not within 0 to 360; and a vehicle's speed that cannot be one, of which
+/// the decoder leaves to the dataflow what fits its numbers. What a fix states in vain is in
+/// [`Fix::unusable`](smartcity_dataflow::model::Fix::unusable).
 ///
 /// A message is withdrawn by a tombstone (no value, the id as the key) or by `{"id": ..., "withdrawn": true}`. The
 /// device of a withdrawal that names none is the message's id in the namespace of devices.
@@ -302,11 +305,13 @@ fn fix(fields: &Fields<'_>, speaker: &mut Speaker<'_>) -> Result<Body, Fault> {
         year: fields.year.year("year")?,
         fuel: speaker.class("fuel_type", &fields.fuel_type)?,
     };
+    let (speed, heading) = (fields.speed.speed("speed")?, fields.direction.heading("direction")?);
     Ok(Body::Fix(Fix {
-        speed: fields.speed.kmh("speed")?,
-        heading: fields.direction.heading("direction")?,
+        speed: speed.value,
+        heading: heading.value,
         vehicle_type: speaker.class("vehicle_type", &fields.vehicle_type)?,
         details: (details != VehicleDetails::default()).then_some(details),
+        unusable: Unusable { speed: speed.is_unusable, heading: heading.is_unusable },
     }))
 }
 
@@ -315,7 +320,7 @@ fn camera(fields: &Fields<'_>, device: &str, speaker: &mut Speaker<'_>) -> Resul
     Ok(Body::Camera(CameraReading {
         camera: speaker.id(Namespace::Camera, camera.as_deref().unwrap_or(device)),
         speed: fields.speed.kmh("speed")?.ok_or_else(|| Fault::missing("speed", "a number of km/h"))?,
-        heading: fields.direction.heading("direction")?,
+        heading: fields.direction.heading("direction")?.value,
     }))
 }
 

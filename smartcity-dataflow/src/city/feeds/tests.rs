@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Body, Fix, Namespace, Origin, Reason};
+use crate::model::{Body, Fix, Namespace, Origin, Reason, Unusable};
 use crate::operators::round_up;
 use crate::testing::{Update, assert_invariant, assert_oracle, at, gone, insertions, table, trace, trace_on};
 
@@ -185,6 +185,25 @@ fn the_flag_of_a_time_depends_on_how_far_it_is_off() {
     ] {
         assert_eq!(time_flags(&gps(0, lag.saturating_neg()), &settings), flag, "{lag} ms late");
     }
+}
+
+#[test]
+fn a_fix_that_states_what_cannot_be_is_flagged_for_each() {
+    let stating = |speed, heading| {
+        let mut placed = Placed { segment: Some(Id::new(Namespace::Segment, "s")), ..gps(5, 5) };
+        placed.reading.body = Body::Fix(Fix { unusable: Unusable { speed, heading }, ..Fix::default() });
+        at(5, placed)
+    };
+    let updates = [stating(false, false), stating(true, false), stating(false, true), stating(true, true)];
+    let flagged = trace(
+        &updates,
+        |placed| {
+            let no_tracks = placed.clone().flat_map(|_| None);
+            flagged(placed, no_tracks, &settings()).map(|(_, _, flag)| flag)
+        },
+        9,
+    );
+    assert_eq!(flagged, [(5, Flag::SpeedNotReported, 2), (5, Flag::HeadingNotReported, 2)]);
 }
 
 /// The feeds at `now`, each from all of its messages.

@@ -224,6 +224,7 @@ impl Feed {
                 year: Some(2_010 + (index % 16) as u16),
                 fuel: text(fuel),
             }),
+            ..Fix::default()
         };
         (vehicle.time, place, Body::Fix(fix))
     }

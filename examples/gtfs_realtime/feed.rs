@@ -200,7 +200,7 @@ impl Decoder {
             origin,
             kind: Kind::Gps,
             id: Id::new(Namespace::Message, &format!("{vehicle} {}", time.0)),
-            device: self.names.id(Namespace::Device, vehicle, now, &mut batch.names),
+            device: self.names.id(Kind::Gps, Namespace::Device, vehicle, now, &mut batch.names),
             arrived: now.arrived,
             place: Some(place),
             body: Body::Fix(fix),

@@ -20,7 +20,7 @@ use crate::city::{
     vehicles, weather, zones,
 };
 use crate::model::{
-    Body, CityRow, Id, IncidentRule, Instant, Kind, Name, Placed, Quantity, Reading, Rejected, Segment, Station,
+    Body, CityRow, Id, IncidentRule, Instant, NameUse, Placed, Quantity, Reading, Rejected, Segment, Station,
     UtcOffsets,
 };
 use crate::operators::{Deduplicated, dedup, round_up, validate};
@@ -34,8 +34,8 @@ pub struct Inputs<'s> {
     pub readings: Rows<'s, Reading<Instant>>,
     /// Messages that no decoder could read.
     pub rejected: Rows<'s, Rejected>,
-    /// Texts that readings refer to, each with the tick of its use.
-    pub names: Rows<'s, (Time, Name)>,
+    /// Texts that readings refer to.
+    pub names: Rows<'s, NameUse>,
     /// The city's own data.
     pub city: Rows<'s, CityRow>,
 }
@@ -121,7 +121,8 @@ pub fn pipeline<'s>(
 ) -> Streams<'s> {
     let Inputs { readings, rejected, names, city } = inputs;
     statics::publish_city(publisher, &city);
-    let names = region!("Names", (city, names) => statics::names(&city, names, settings.longest_life_ms()));
+    let lives = settings.clone();
+    let names = region!("Names", (city, names) => statics::names(&city, names, move |kind| lives.shown_ms(kind)));
     publisher.publish(&statics::NAMES, names);
 
     let (limits, offsets) = (settings.clone(), offsets.clone());
@@ -226,14 +227,7 @@ fn remembered_until(settings: &Settings) -> impl Fn(&Placed) -> Time + 'static {
     let settings = settings.clone();
     move |placed| {
         let Reading { kind, arrived, time, .. } = placed.reading;
-        let life = match kind {
-            Kind::Emergency => settings.resolved_life_ms(),
-            Kind::Weather => settings.weather_life_ms,
-            Kind::Sensor => settings.sensor_life_ms,
-            Kind::Traffic => settings.traffic_life_ms,
-            Kind::Vehicle | Kind::Gps => settings.vehicle_life_ms,
-        };
-        round_up((arrived.max(time.0.max(0) as u64) + windows).max(arrived + life), tick)
+        round_up((arrived.max(time.0.max(0) as u64) + windows).max(arrived + settings.life_ms(kind)), tick)
     }
 }
 

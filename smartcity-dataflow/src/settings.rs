@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Time;
+use crate::model::Kind;
 
 const SECOND: Time = 1_000;
 const MINUTE: Time = 60 * SECOND;
@@ -111,10 +112,24 @@ impl Settings {
         2 * self.incident_life_ms
     }
 
-    /// No row of a reading is shown for longer than this after the reading came.
-    pub(crate) fn longest_life_ms(&self) -> Time {
-        let windows = self.retention_ms + self.traffic_window_ms + self.max_ahead_ms;
-        let lives = [self.vehicle_life_ms, self.traffic_life_ms, self.weather_life_ms, self.sensor_life_ms];
-        lives.into_iter().fold(windows.max(self.resolved_life_ms()), Time::max)
+    /// How long after it came a reading of this kind holds by itself.
+    pub(crate) fn life_ms(&self, kind: Kind) -> Time {
+        match kind {
+            Kind::Vehicle | Kind::Gps => self.vehicle_life_ms,
+            Kind::Traffic => self.traffic_life_ms,
+            Kind::Weather => self.weather_life_ms,
+            Kind::Emergency => self.resolved_life_ms(),
+            Kind::Sensor => self.sensor_life_ms,
+        }
+    }
+
+    /// No row shows what a reading of this kind speaks of for longer than this after the reading was decoded: its life, or
+    /// the windows that it counts in, and a while between the decoder and the end of a tick.
+    ///
+    /// The windows are those of now. What an event ahead of the clock is shown in longer shows segments and roads, which
+    /// the city names.
+    pub(crate) fn shown_ms(&self, kind: Kind) -> Time {
+        const ON_THE_WAY: Time = 5 * MINUTE;
+        self.life_ms(kind).max(self.retention_ms + self.traffic_window_ms) + ON_THE_WAY
     }
 }

@@ -19,7 +19,7 @@ pub use geo::{Bounds, Point, Projection, Ring, bearing, distance_mm, length_mm, 
 pub use id::{Id, Name, Names, Namespace};
 pub use offsets::UtcOffsets;
 pub use reading::{
-    Body, Camera as CameraReading, Fix, Instant, Kind, Origin, Placed, Quantity, Reading, Reason, Rejected, Report,
-    ReportStatus, Sensor, Sky, Unit, Unusable, VehicleDetails, Weather,
+    Body, Camera as CameraReading, Fix, Instant, Kind, NameUse, Origin, Placed, Quantity, Reading, Reason, Rejected,
+    Report, ReportStatus, Sensor, Sky, Unit, Unusable, VehicleDetails, Weather,
 };
 pub use units::{Heading, Kmh, Milli, Millimetres, Millis, Ratio};

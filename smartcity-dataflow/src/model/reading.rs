@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Heading, Id, Kmh, Milli, Millis, Point};
+use super::{Heading, Id, Kmh, Milli, Millis, Name, Point};
 use crate::Time;
 
 /// Which feed a reading came by.
@@ -275,6 +275,20 @@ pub struct Report {
     pub status: ReportStatus,
     /// The reporter's words.
     pub description: Option<Id>,
+}
+
+/// A message spoke of something by its name.
+///
+/// Who makes readings says a name with the first message of a kind that uses it, and again once
+/// [`NAME_BUCKET_MS`](crate::city::statics::NAME_BUCKET_MS) have passed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct NameUse {
+    /// Engine tick at which it was learnt.
+    pub at: Time,
+    /// The kind of the message: how long what it says can be shown.
+    pub kind: Kind,
+    /// The name.
+    pub name: Name,
 }
 
 /// A physical quantity that a generic sensor reports.

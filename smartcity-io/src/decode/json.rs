@@ -4,10 +4,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use smartcity_dataflow::Time;
 use smartcity_dataflow::model::{
-    Body, CameraReading, Fix, Id, Instant, Kind, Millis, Name, Namespace, Quantity, Reading, Reason, Rejected, Report,
-    ReportStatus, Sensor, Sky, Unit, Unusable, VehicleDetails, Weather,
+    Body, CameraReading, Fix, Id, Instant, Kind, Millis, NameUse, Namespace, Quantity, Reading, Reason, Rejected,
+    Report, ReportStatus, Sensor, Sky, Unit, Unusable, VehicleDetails, Weather,
 };
 
 use super::field::{Fault, Field, beginning};
@@ -185,7 +184,7 @@ impl JsonDecoder {
         &mut self,
         kind: Option<Kind>,
         message: &Message<'_>,
-        names: &mut Vec<(Time, Name)>,
+        names: &mut Vec<NameUse>,
     ) -> Result<Reading<Instant>, Fault> {
         let kind = kind.ok_or_else(|| {
             Fault::wrong(Reason::UnknownTopic, "topic", format_args!("{:?}", message.topic), "a configured topic")
@@ -212,7 +211,7 @@ impl JsonDecoder {
             return Err(Fault::missing("location", "[latitude, longitude] in degrees"));
         }
         let at = message.arrival.stamp(Some(self.utc_millis(time)));
-        let mut speaker = Speaker { book: &mut self.names, at, names };
+        let mut speaker = Speaker { book: &mut self.names, kind, at, names };
         let body = match kind {
             Kind::Vehicle | Kind::Gps => fix(&fields, &mut speaker)?,
             Kind::Traffic => camera(&fields, &device, &mut speaker)?,
@@ -238,7 +237,7 @@ impl JsonDecoder {
         id: &str,
         fields: &Fields<'_>,
         message: &Message<'_>,
-        names: &mut Vec<(Time, Name)>,
+        names: &mut Vec<NameUse>,
     ) -> Result<Reading<Instant>, Fault> {
         let time = fields.timestamp.instant("timestamp")?;
         let place = fields.location.place("location")?;
@@ -251,7 +250,7 @@ impl JsonDecoder {
             kind,
             id: Id::new(Namespace::Message, id),
             device: match device {
-                Some(device) => self.names.id(Namespace::Device, &device, at, names),
+                Some(device) => self.names.id(kind, Namespace::Device, &device, at, names),
                 None => Id::new(Namespace::Device, id),
             },
             arrived: at.arrived,
@@ -274,17 +273,18 @@ impl JsonDecoder {
 /// Says the names of one message.
 struct Speaker<'a> {
     book: &'a mut NameBook,
+    kind: Kind,
     at: Stamp,
-    names: &'a mut Vec<(Time, Name)>,
+    names: &'a mut Vec<NameUse>,
 }
 
 impl Speaker<'_> {
     fn id(&mut self, namespace: Namespace, text: &str) -> Id {
-        self.book.id(namespace, text, self.at, self.names)
+        self.book.id(self.kind, namespace, text, self.at, self.names)
     }
 
     fn class_of(&mut self, word: &str) -> Id {
-        self.book.class(word, self.at, self.names)
+        self.book.class(self.kind, word, self.at, self.names)
     }
 
     /// The id of a text as it is written.

@@ -24,7 +24,7 @@ fn every_message_of_the_original_producer_decodes() {
         let reading = batch.readings[0];
         assert_eq!(reading.id, Id::new(Namespace::Message, &key));
         assert!(matches!(reading.time, Instant::Local(_)));
-        let names: Names = batch.names.into_iter().map(|(_, name)| name).chain([message_name(&key)]).collect();
+        let names: Names = batch.names.into_iter().map(|named| named.name).chain([message_name(&key)]).collect();
         assert_eq!(encoded_and_decoded(&reading, &names), reading, "{line}");
         *kinds.entry(reading.kind).or_default() += 1;
     }

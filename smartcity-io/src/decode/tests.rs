@@ -30,7 +30,7 @@ fn decode(topic: &str, value: &str) -> Batch {
 fn accepted(topic: &str, value: &str) -> (Reading<Instant>, Vec<String>) {
     let batch = decode(topic, value);
     assert!(batch.rejected.is_empty(), "{:?}", batch.rejected);
-    (batch.readings[0], batch.names.iter().map(|(_, name)| name.text.to_string()).collect())
+    (batch.readings[0], batch.names.iter().map(|named| named.name.text.to_string()).collect())
 }
 
 fn rejected(topic: &str, value: &str) -> Rejected {
@@ -326,7 +326,7 @@ fn a_rejected_message_leaves_its_names_unsaid() {
         let message = Message { topic: "traffic_data", key: None, value, origin: origin(), arrival: Arrival::At(1) };
         decoder.decode(&message, &mut batch);
     }
-    let names: Vec<_> = batch.names.iter().map(|(_, name)| &*name.text).collect();
+    let names: Vec<_> = batch.names.iter().map(|named| &*named.name.text).collect();
     assert_eq!((batch.readings.len(), batch.rejected.len(), names), (1, 1, vec!["c", "d"]));
 }
 

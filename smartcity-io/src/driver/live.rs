@@ -73,5 +73,5 @@ impl Pacemaker {
 fn stamp(batch: &mut Batch, tick: Time) {
     batch.readings.iter_mut().for_each(|reading| reading.arrived = tick);
     batch.rejected.iter_mut().for_each(|rejected| rejected.arrived = tick);
-    batch.names.iter_mut().for_each(|(at, _)| *at = tick);
+    batch.names.iter_mut().for_each(|named| named.at = tick);
 }

@@ -105,8 +105,9 @@ impl Pacemaker {
                 tick.rejected.push(rejected);
             }
         }
-        for (at, name) in batch.names {
-            waiting.entry(tick_of(at)).or_default().names.push((at, name));
+        for mut named in batch.names {
+            named.at = tick_of(named.at);
+            waiting.entry(named.at).or_default().names.push(named);
         }
         last
     }

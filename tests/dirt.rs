@@ -22,13 +22,13 @@ const OF_THE_DIRT: [&str; 5] = ["feeds", "flags", "names", "quarantine", "quaran
 
 /// A message that a simulated device sent, in order of event time.
 #[derive(Clone)]
-struct Sent {
-    topic: String,
-    value: Value,
-    at: Time,
+pub(crate) struct Sent {
+    pub(crate) topic: String,
+    pub(crate) value: Value,
+    pub(crate) at: Time,
 }
 
-fn sent(folder: &Path) -> Vec<Sent> {
+pub(crate) fn sent(folder: &Path) -> Vec<Sent> {
     let city = city_files::town().to_city();
     let clock = SimulatorClock::Recorded { start: START, duration: 240_000 };
     let settings = SimulatorSettings { scale: 0.1, dirt: Dirt::NONE, clock, ..SimulatorSettings::default() };

@@ -7,6 +7,10 @@ mod feed;
 #[path = "../examples/own_capability.rs"]
 #[expect(dead_code, reason = "the capability is tested, the program around it is not run")]
 mod own_capability;
+#[path = "../examples/map_matching/recording.rs"]
+mod recording;
+#[path = "../examples/map_matching/score.rs"]
+mod score;
 #[path = "../examples/gtfs_realtime/summary.rs"]
 mod summary;
 #[path = "../examples/sf_fire/week.rs"]
@@ -19,6 +23,8 @@ use calls::{Calls, Dispatch};
 use feed::{FeedEntity, FeedHeader, FeedMessage, Position, VehicleDescriptor, VehiclePosition};
 use own_capability::{SPEEDING, speeding};
 use prost::Message;
+use recording::Recording;
+use score::Score;
 use serde_json::json;
 use smartcity::decode::JsonDecoder;
 use smartcity::model::{Heading, Id, Kind, Kmh, Namespace, Point, Reason, Severity, distance_mm};
@@ -126,15 +132,17 @@ fn gtfs_realtime_puts_every_entity_into_a_view_or_the_quarantine() {
         (Reason::TooFarAhead, 1),
         (Reason::ClockNotSet, 1),
         (Reason::OffEarth, 1),
-        (Reason::BadNumber, 1),
-        (Reason::SpeedOutOfRange, 1),
         (Reason::MissingField, 1),
         (Reason::UnknownTopic, 1),
         (Reason::Malformed, 1),
     ];
     expected.sort_unstable();
     assert_eq!(quarantine, expected);
-    assert_eq!((summary.accepted, summary.duplicates, summary.vehicles.len()), (3, 1, 2));
+    assert_eq!((summary.accepted, summary.duplicates, summary.vehicles.len()), (5, 1, 4));
+    for unsaid in ["nan", "rocket"] {
+        let shown = summary.vehicles[&Id::new(Namespace::Device, unsaid)];
+        assert_eq!((shown.reported_speed, shown.reported_heading), (None, None), "{unsaid} is shown where it is");
+    }
     assert_eq!(summary.through.0, NOON as i64 + 10_000, "the vehicles move the clock of a poll without a time");
     let moving = summary.vehicles[&Id::new(Namespace::Device, "moving")];
     assert_eq!((moving.reported_speed, moving.reported_heading), (Some(Kmh(36_000)), Some(Heading::default())));
@@ -142,12 +150,18 @@ fn gtfs_realtime_puts_every_entity_into_a_view_or_the_quarantine() {
 }
 
 #[test]
-fn gtfs_realtime_shows_all_vehicles_of_brisbane() {
+fn gtfs_realtime_shows_all_vehicles_of_brisbane_but_those_that_fell_silent_long_ago() {
     let Some(folder) = recorded("gtfs_rt") else { return };
-    let summary = Summary::of(vec![folder.join("brisbane_SEQ_VehiclePositions.pb")]).expect("a replay");
+    let poll = folder.join("brisbane_SEQ_VehiclePositions.pb");
+    let message = FeedMessage::decode(&*std::fs::read(&poll).expect("a poll")).expect("a feed");
+    let now = message.header.timestamp.expect("a time");
+    let times = message.entity.iter().filter_map(|entity| entity.vehicle.as_ref()?.timestamp);
+    let of_a_quarter_of_an_hour = times.filter(|time| now - time <= 900).count();
+
+    let summary = Summary::of(vec![poll]).expect("a replay");
     println!("{summary}");
-    assert_eq!(summary.vehicles.len() as u64 + summary.quarantine.values().sum::<u64>(), 920);
-    assert_eq!(summary.accepted, summary.vehicles.len() as u64, "a vehicle is in a poll once");
+    assert_eq!((summary.accepted, summary.quarantine.len()), (920, 0), "a vehicle is in a poll once");
+    assert_eq!((summary.vehicles.len(), of_a_quarter_of_an_hour), (898, 898), "what is older is history");
     assert_eq!(summary.mean_speed(), None, "Brisbane reports no speeds");
     let brisbane = Point::from_degrees(-27.47, 153.03).expect("Brisbane");
     let far = summary.vehicles.values().filter(|vehicle| distance_mm(vehicle.place, brisbane).0 > 200_000_000).count();
@@ -248,4 +262,81 @@ fn sf_fire_merges_exactly_the_calls_that_are_near_each_other() {
     assert_eq!((week.merged.len(), week.most_merged), (64, 3));
     assert_eq!((week.busiest.incidents, week.busiest.reports, week.busiest.calls), (41, 61, 42));
     assert_eq!(week.left, 1, "one unit of the last hours never became free");
+}
+
+/// Way 7 goes east, and way 8 north from its end; a fix a line: device, second, metres east and north of the start, true edges.
+fn map_matching_folder(fixes: &[(&str, u64, i64, i64, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let start = Point::from_degrees(50.3, 11.9).expect("a place");
+    let degrees = |east: i64, north: i64| start.shifted(east * 1_000, north * 1_000).degrees();
+    let node = |id: u32, (lat, lon): (f64, f64)| format!("<node id=\"{id}\" lat=\"{lat}\" lon=\"{lon}\"/>");
+    let way = |id: u32, nodes: [u32; 2]| {
+        let nodes = nodes.map(|node| format!("<nd ref=\"{node}\"/>")).concat();
+        format!("<way id=\"{id}\">{nodes}<tag k=\"highway\" v=\"residential\"/></way>")
+    };
+    let nodes = [node(1, degrees(0, 0)), node(2, degrees(400, 0)), node(3, degrees(400, 400))].concat();
+    let extract = format!("<osm version=\"0.6\">{nodes}{}{}</osm>", way(7, [1, 2]), way(8, [2, 3]));
+    std::fs::write(folder.path().join("streets.osm"), extract).expect("a file");
+
+    let (mut messages, mut truth) = (String::new(), "message_id,device_id,timestamp,edges\n".to_owned());
+    for (number, (device, second, east, north, edges)) in fixes.iter().enumerate() {
+        let (lat, lon) = degrees(*east, *north);
+        let timestamp = smartcity::model::Millis((NOON + second * 1_000) as i64).to_string();
+        let (id, location) = (number.to_string(), [lat, lon]);
+        let fix = json!({"id": id, "device_id": device, "timestamp": timestamp, "location": location});
+        messages += &format!("{fix}\n");
+        if *edges != "unknown" {
+            truth += &format!("{number},{device},{timestamp},{edges}\n");
+        }
+    }
+    std::fs::write(folder.path().join("gps_data.ndjson"), messages).expect("a file");
+    std::fs::write(folder.path().join("truth.csv"), truth).expect("a file");
+    folder
+}
+
+#[test]
+fn map_matching_scores_what_is_told_at_once_and_what_is_told_in_the_end() {
+    let there_and_back = [
+        ("there", 0, 50, 2, "7:f"),
+        ("there", 6, 110, 2, "7:f"),
+        ("there", 12, 170, 2, "7:f"),
+        ("there", 18, 230, 2, "7:b"), // as if it had turned
+        ("there", 24, 290, 2, "unknown"),
+        ("there", 30, 300, 90, "7:f"), // a field
+        ("back", 1, 350, -2, "7:b"),
+        ("back", 7, 290, -2, "7:b"),
+        ("back", 7, 290, -2, "7:b"), // a message says the same again
+        ("back", 13, 230, -2, "7:b 8:b"),
+    ];
+    let folder = map_matching_folder(&there_and_back);
+    let score = Score::of(&Recording::open(folder.path()).expect("a recording")).expect("a replay");
+    let share = |fixes: u32| 100.0 * f64::from(fixes) / 9.0;
+    assert_eq!((score.fixes, score.finally.right), (9, share(7)), "{score}");
+    assert_eq!((score.finally.nowhere, score.at_once.nowhere), (share(1), share(1)), "{score}");
+    assert_eq!(score.at_once.right, share(6), "which side the first of both are on, nobody knows: {score}");
+
+    let thinned = Recording::open(folder.path()).expect("a recording").every(12);
+    let kept: Vec<_> = thinned.fixes.iter().map(|fix| fix.time - NOON).collect();
+    assert_eq!(kept, [0, 1_000, 12_000, 13_000, 24_000]);
+}
+
+#[test]
+fn map_matching_says_what_a_folder_lacks() {
+    let folder = map_matching_folder(&[("there", 0, 50, 2, "9:f")]);
+    let error = Recording::open(folder.path()).expect_err("the city has no way 9");
+    assert!(error.to_string().contains("the city has no edge 9:f"), "{error}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let error = Recording::open(folder.path()).expect_err("an empty folder");
+    assert!(error.to_string().contains("neither an OpenStreetMap extract nor a city"), "{error}");
+}
+
+#[test]
+fn map_matching_puts_recorded_fixes_on_the_streets_driven() {
+    let Some(folder) = recorded("hof_fcd") else { return };
+    for (every, finally) in [(0, 92.5), (15, 90.5), (30, 89.5)] {
+        let score = Score::of(&Recording::open(&folder).expect("a recording").every(every)).expect("a replay");
+        println!("one fix in {every} s\n{score}");
+        assert!(score.finally.right >= finally, "{score}");
+        assert!(every > 0 || (score.at_once.right >= 88.0 && score.fixes > 6_000), "{score}");
+    }
 }

@@ -1,5 +1,6 @@
 //! Tests of the whole: engines on real and simulated feeds, and the program as a person runs it.
 
+mod cases;
 mod cost;
 mod dirt;
 mod edits;

@@ -47,7 +47,7 @@ pub(crate) fn by_tick(rows: Batch, tick_ms: Time, mut order: impl FnMut(&mut Bat
         ticks.entry(tick(row.arrived)).or_default().rejected.push(row);
     }
     for named in rows.names {
-        ticks.entry(tick(named.0)).or_default().names.push(named);
+        ticks.entry(tick(named.at)).or_default().names.push(named);
     }
     // One tick is one batch whose rows all arrive at the tick.
     ticks

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use prost::Message;
 use smartcity::decode::{Arrival, NameBook, RecordedClock, Stamp};
 use smartcity::model::{
-    Body, Fix, Heading, Id, Instant, Kind, Kmh, Millis, Namespace, Origin, Point, Reading, Reason, Rejected,
+    Body, Fix, Heading, Id, Instant, Kind, Kmh, Millis, Namespace, Origin, Point, Reading, Reason, Rejected, Unusable,
 };
 use smartcity::source::{Batch, Outlet, Source, SourceError};
 
@@ -200,7 +200,7 @@ impl Decoder {
             origin,
             kind: Kind::Gps,
             id: Id::new(Namespace::Message, &format!("{vehicle} {}", time.0)),
-            device: self.names.id(Namespace::Device, vehicle, now, &mut batch.names),
+            device: self.names.id(Kind::Gps, Namespace::Device, vehicle, now, &mut batch.names),
             arrived: now.arrived,
             place: Some(place),
             body: Body::Fix(fix),
@@ -221,14 +221,13 @@ fn motion(position: &Position) -> Result<(Point, Fix), Fault> {
     let place = Point::from_degrees(latitude.into(), longitude.into()).ok_or_else(|| {
         (Reason::OffEarth, format!("position: latitude {latitude}, longitude {longitude} is not on earth"))
     })?;
-    let bad = |field, value: f32| (Reason::BadNumber, format!("{field} is {value}: expected a number within reason"));
-    let kmh = |speed: f32| Kmh::from_f64(f64::from(speed) * 3.6).ok_or_else(|| bad("speed", speed));
-    let heading = |bearing: f32| {
-        let centidegrees = (f64::from(bearing) * 100.0).round() as i64;
-        bearing.is_finite().then(|| Heading::from_centidegrees(centidegrees)).ok_or_else(|| bad("bearing", bearing))
-    };
-    let (speed, heading) = (speed.map(kmh).transpose()?, bearing.map(heading).transpose()?);
-    Ok((place, Fix { speed, heading, ..Fix::default() }))
+    // What no vehicle has is not reported. Which speeds are too high, the engine says.
+    let kmh = speed.and_then(|speed| Kmh::from_f64(f64::from(speed) * 3.6));
+    let heading = bearing.filter(|bearing| (0.0..=360.0).contains(bearing));
+    let heading = heading.map(|bearing| Heading::from_centidegrees((f64::from(bearing) * 100.0).round() as i64));
+    let unusable =
+        Unusable { speed: speed.is_some() && kmh.is_none(), heading: bearing.is_some() && heading.is_none() };
+    Ok((place, Fix { speed: kmh, heading, unusable, ..Fix::default() }))
 }
 
 /// Why there is no reading, in a code and in words.

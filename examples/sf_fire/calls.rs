@@ -134,9 +134,9 @@ impl Calls {
         let mut names = NameBook::default();
         for (reading, dispatch) in words {
             let now = Stamp { arrived: reading.arrived, clock: reading.arrived };
-            names.id(Namespace::Incident, &dispatch.row, now, &mut batch.names);
-            names.id(Namespace::Device, &dispatch.unit, now, &mut batch.names);
-            names.class(&dispatch.call_type, now, &mut batch.names);
+            names.id(Kind::Emergency, Namespace::Incident, &dispatch.row, now, &mut batch.names);
+            names.id(Kind::Emergency, Namespace::Device, &dispatch.unit, now, &mut batch.names);
+            names.class(Kind::Emergency, &dispatch.call_type, now, &mut batch.names);
             batch.readings.push(reading);
         }
         MemorySource::of_batches(NAME, vec![batch], true)

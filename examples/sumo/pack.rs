@@ -24,10 +24,35 @@ pub(crate) const BEGIN_MS: i64 = 1_704_067_200_000;
 /// Which edge each fix was put on.
 pub(crate) const MATCHES: View<(Id, Millis), Option<Id>> = View::new("matches");
 
+/// What the cars say beside their place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Says {
+    pub(crate) heading: bool,
+    pub(crate) speed: Speeds,
+}
+
+/// What the cars say of their speed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Speeds {
+    /// What it is.
+    True,
+    /// Nothing.
+    None,
+    /// 0, always.
+    Zero,
+}
+
+impl Default for Says {
+    fn default() -> Self {
+        Self { heading: true, speed: Speeds::True }
+    }
+}
+
 /// A folder with the files of a pack.
 #[derive(Debug)]
 pub(crate) struct Pack {
     dir: PathBuf,
+    says: Says,
     /// The network.
     pub(crate) city: City,
 }
@@ -80,12 +105,17 @@ impl Pack {
     pub(crate) fn open(dir: &Path) -> anyhow::Result<Self> {
         let file: NetworkFile = serde_json::from_reader(unzip(&dir.join("network.json.gz"))?)?;
         let city = city_of(&file.edges)?;
-        Ok(Self { dir: dir.to_owned(), city })
+        Ok(Self { dir: dir.to_owned(), says: Says::default(), city })
+    }
+
+    /// The pack with cars that say less.
+    pub(crate) fn saying(self, says: Says) -> Self {
+        Self { says, ..self }
     }
 
     /// The fixes, as they arrived.
     pub(crate) fn fixes(&self) -> anyhow::Result<Fixes> {
-        Ok(Fixes { lines: unzip(&self.dir.join("gps30_p20.ndjson.gz"))? })
+        Ok(Fixes { lines: unzip(&self.dir.join("gps30_p20.ndjson.gz"))?, says: self.says })
     }
 
     /// A table of the pack, row by row.
@@ -102,7 +132,7 @@ impl Pack {
             .workers(workers)
             .source(self.fixes()?)
             .capability(|streams, publisher| {
-                let matched = streams.placed.clone().map(|fix| ((fix.reading.device, fix.reading.time), fix.segment));
+                let matched = streams.fixes.clone().map(|(vehicle, fix)| ((vehicle, fix.time), fix.segment));
                 publisher.publish(&MATCHES, matched);
             })
             .start()?;
@@ -154,6 +184,7 @@ fn city_of(edges: &[Edge]) -> anyhow::Result<City> {
 /// The fixes of a pack as a recorded source: the clock follows `arrive`.
 pub(crate) struct Fixes {
     lines: BufReader<Box<dyn Read + Send>>,
+    says: Says,
 }
 
 impl Source for Fixes {
@@ -175,7 +206,7 @@ impl Source for Fixes {
         for (line, text) in self.lines.lines().enumerate() {
             let text = text.map_err(|error| failed("the fixes end in the middle", error.into()))?;
             let row: FixRow = serde_json::from_str(&text).map_err(|error| failed("not a fix", error.into()))?;
-            batch.readings.push(reading(&row, line as u64 + 1));
+            batch.readings.push(reading(&row, line as u64 + 1, self.says));
             if batch.len() == 1_000 {
                 outlet.send(std::mem::take(&mut batch))?;
             }
@@ -184,7 +215,7 @@ impl Source for Fixes {
     }
 }
 
-fn reading(row: &FixRow, line: u64) -> Reading<Instant> {
+fn reading(row: &FixRow, line: u64, says: Says) -> Reading<Instant> {
     let millis = |seconds: f64| BEGIN_MS + (seconds * 1_000.0).round() as i64;
     Reading {
         time: Instant::Utc(Millis(millis(row.ts))),
@@ -196,8 +227,12 @@ fn reading(row: &FixRow, line: u64) -> Reading<Instant> {
         arrived: millis(row.arrive) as u64,
         place: Point::from_degrees(row.lat, row.lon),
         body: Body::Fix(Fix {
-            speed: Kmh::from_f64(row.speed_kmh),
-            heading: Some(Heading::from_centidegrees((row.heading * 100.0) as i64)),
+            speed: match says.speed {
+                Speeds::True => Kmh::from_f64(row.speed_kmh),
+                Speeds::None => None,
+                Speeds::Zero => Some(Kmh(0)),
+            },
+            heading: says.heading.then(|| Heading::from_centidegrees((row.heading * 100.0) as i64)),
             ..Fix::default()
         }),
     }

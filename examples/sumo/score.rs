@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
-use smartcity::city::congestion::{Confidence, Window};
+use smartcity::city::congestion::{ENOUGH_SAMPLES, Window};
 use smartcity::model::{CityRow, Id, Millis, Namespace};
 
 use super::pack::{BEGIN_MS, Pack, Replayed};
@@ -71,7 +71,7 @@ impl Score {
             .filter(|truth| truth.sampled_s >= ENOUGH_SAMPLED_S)
             .filter_map(|truth| {
                 let traffic = replayed.windows.get(&(segment(&truth.edge), window(truth.begin)))?;
-                let scored = traffic.confidence == Confidence::High;
+                let scored = traffic.samples >= ENOUGH_SAMPLES;
                 scored.then(|| traffic.speed.as_f64() - truth.speed_ms * 3.6)
             })
             .collect();

@@ -32,6 +32,7 @@
 #![deny(clippy::float_arithmetic)]
 
 pub mod city;
+pub mod horizon;
 pub mod model;
 pub mod operators;
 pub mod pipeline;
@@ -40,6 +41,7 @@ mod settings;
 pub mod testing;
 pub mod view;
 
+pub use horizon::Horizon;
 pub use settings::{BadSetting, Settings};
 
 /// Engine time: milliseconds since the Unix epoch, rounded up to the tick.

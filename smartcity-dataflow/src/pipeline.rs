@@ -1,31 +1,39 @@
 //! The wiring, and nothing else.
 //!
 //! ```text
-//!  readings ─▶ check ─▶ locate ─▶ dedup ─▶ placed ─┬─▶ tracks ─▶ vehicles ──────────────────┬─▶ zones
-//!   names        │        ▲                        │      └────▶ paths ─┐                   ├─▶ summary
-//!   city ────────┼────────┴─(segments, zones, …)   ├─▶ samples ◀────────┘                   │
-//!                ▼                                 │      ├──▶ sliding flows ─▶ segments, roads, network
-//!            rejected ─▶ quarantine                │      └──▶ window flows ──▶ the same by window
-//!                                                  ├─▶ reports ─▶ incidents
-//!                                                  ├─▶ weather ─▶ road weather
-//!                                                  ├─▶ sensors ─▶ air
-//!                                                  └─▶ feeds, flags
+//!  readings ─▶ check ─┬─▶ fixes ──▶ dedup ─▶ log of a device ─┬─▶ vehicles ──────────────┬─▶ zones
+//!   names             │                       ▲               └─▶ samples ─┬─▶ segments ─┼─▶ network
+//!   city ─────────────┼─(streets, zones, …)───┤                            └─▶ roads ────┴─▶ summary
+//!                     │                       ▼                   cameras ───▲
+//!                     ├─▶ the rest ─▶ locate, dedup ─┬─▶ reports ─▶ incidents
+//!                     ▼                              ├─▶ weather ─▶ road weather
+//!                  rejected ─▶ quarantine            └─▶ sensors ─▶ air
+//!
+//!  what became of every message ─▶ feeds, flags
 //! ```
+//!
+//! A fix passes its check, dedup, its device's log, its segment's and its road's stage, and the views.
 
 use std::fmt;
 
-use crate::city::congestion::{self, Traffic};
+use differential_dataflow::{AsCollection, ExchangeData};
+use timely::dataflow::operators::vec::Map;
+
+use crate::city::congestion::{self, Heard, Traffic};
+use crate::city::feeds::{Fate, Stamp};
+use crate::city::track::{self, Logged, Mark};
 use crate::city::{
-    air, feeds, incidents, locate, network, paths, quarantine, road_weather, rules, sensors, statics, summary,
-    vehicles, weather, zones,
+    air, feeds, incidents, locate, network, quarantine, road_weather, rules, sensors, statics, summary, vehicles,
+    weather, zones,
 };
+use crate::horizon::{self, remembered};
 use crate::model::{
-    Body, CityRow, Id, IncidentRule, Instant, Kind, Name, Placed, Quantity, Reading, Rejected, Segment, Station,
-    UtcOffsets,
+    Body, CameraReading, CityRow, Fix, Id, IncidentRule, Instant, Kind, Millis, NameUse, Placed, Quantity, Reading,
+    Rejected, Report, Segment, Sensor, Station, UtcOffsets, Weather,
 };
-use crate::operators::{Deduplicated, dedup, round_up, validate};
+use crate::operators::{Deduplicated, dedup, validate};
 use crate::view::Publisher;
-use crate::{Rows, Settings, Time};
+use crate::{Rows, Settings};
 
 /// What comes in on a worker.
 #[derive(Clone)]
@@ -34,8 +42,8 @@ pub struct Inputs<'s> {
     pub readings: Rows<'s, Reading<Instant>>,
     /// Messages that no decoder could read.
     pub rejected: Rows<'s, Rejected>,
-    /// Texts that readings refer to, each with the tick of its use.
-    pub names: Rows<'s, (Time, Name)>,
+    /// Texts that readings refer to.
+    pub names: Rows<'s, NameUse>,
     /// The city's own data.
     pub city: Rows<'s, CityRow>,
 }
@@ -45,16 +53,23 @@ pub struct Inputs<'s> {
 pub struct Streams<'s> {
     /// The city's own data.
     pub city: Rows<'s, CityRow>,
-    /// Every accepted reading, once, at its place. A withdrawn reading leaves; no other does: [`expire`] what must end.
+    /// Every accepted fix, once, as the vehicle then was. A withdrawn fix leaves, and one that is put on another street by the
+    /// fixes after it changes; none leaves when it is forgotten: [`expire`] what must end.
     ///
     /// [`expire`]: crate::operators::expire
-    pub placed: Rows<'s, Placed>,
+    pub fixes: Rows<'s, (Id, vehicles::Vehicle)>,
+    /// What every fix and the way to it say of the traffic: segment, road, sample. As for fixes.
+    pub samples: Rows<'s, (Id, Id, congestion::Sample)>,
+    /// Every accepted reading of a camera, once, at its place. A withdrawn reading leaves; no other does.
+    pub cameras: Rows<'s, Placed<CameraReading>>,
+    /// Every accepted reading of the weather, likewise.
+    pub weather_readings: Rows<'s, Placed<Weather>>,
+    /// Every accepted word on an emergency, likewise.
+    pub words: Rows<'s, Placed<Report>>,
+    /// Every accepted value of a sensor, likewise.
+    pub sensor_readings: Rows<'s, Placed<Sensor>>,
     /// Messages not accepted.
     pub rejected: Rows<'s, Rejected>,
-    /// Every fix with the vehicle's fix before it.
-    pub tracks: Rows<'s, (Id, vehicles::Step)>,
-    /// Time and distance of vehicles on segments.
-    pub paths: Rows<'s, paths::Piece>,
     /// The newest of every vehicle.
     pub vehicles: Rows<'s, (Id, vehicles::Vehicle)>,
     /// The traffic on every segment over the last minutes.
@@ -85,17 +100,8 @@ impl fmt::Debug for Streams<'_> {
     }
 }
 
-/// Builds a capability in a region of its own, so that timely's logs read like the diagram: `(inputs) => result`, or
-/// `(inputs) => (one, other)` for a capability with two results.
+/// Builds a capability in a region of its own, so that timely's logs read like the diagram.
 macro_rules! region {
-    ($name:literal, ($($input:ident),*) => pair $build:expr) => {{
-        let outer = outer_scope!($($input),*);
-        outer.region_named($name, |region| {
-            $(let $input = $input.clone().enter_region(region);)*
-            let (one, other) = $build;
-            (one.leave_region(outer), other.leave_region(outer))
-        })
-    }};
     ($name:literal, ($($input:ident),*) => $build:expr) => {{
         let outer = outer_scope!($($input),*);
         outer.region_named($name, |region| {
@@ -121,84 +127,100 @@ pub fn pipeline<'s>(
 ) -> Streams<'s> {
     let Inputs { readings, rejected, names, city } = inputs;
     statics::publish_city(publisher, &city);
-    let names = region!("Names", (city, names) => statics::names(&city, names, settings.longest_life_ms()));
+    let limits = settings.clone();
+    let names =
+        region!("Names", (city, names) => statics::names(&city, names, move |kind| horizon::named_ms(kind, &limits)));
     publisher.publish(&statics::NAMES, names);
 
     let (limits, offsets) = (settings.clone(), offsets.clone());
     let (checked, refused) = validate(readings, move |reading| rules::check(reading, &limits, &offsets));
     let rejected = rejected.concat(refused);
-    let located = region!("Locate", (checked, city) => locate::locate(checked, city));
-    let deduplicated = dedup(
-        located.map(|placed| ((placed.reading.kind, placed.reading.id), placed)),
-        |placed| placed.reading.body == Body::Withdrawn,
-        remembered_until(settings),
-        |placed| *placed,
-    );
-    let placed = deduplicated.clone().explode(|row| match row {
-        Deduplicated::Accepted(placed) => Some((placed, 1)),
-        Deduplicated::Withdrawn(placed) => Some((placed, -1)),
-        Deduplicated::Duplicate(_) | Deduplicated::Suppressed(_) => None,
-    });
     let (counts, last) = quarantine::quarantine(rejected.clone());
     publisher.publish(&quarantine::QUARANTINE, counts);
     publisher.publish(&quarantine::QUARANTINE_LAST, last);
 
-    let tracks = region!("Tracks", (placed) => vehicles::tracks(placed, settings));
-    let paths = region!("Paths", (tracks, city) => paths::paths(tracks, city, settings));
-    let vehicles = region!("Vehicles", (placed, tracks) => vehicles::vehicles(placed, tracks, settings));
+    let (fixes, others) = validate(checked, |reading| match (reading.kind, reading.body) {
+        (Kind::Vehicle | Kind::Gps, Body::Fix(fix)) => Ok(reading.with(Some(fix))),
+        (Kind::Vehicle | Kind::Gps, _) => Ok(reading.with(None)), // withdrawn
+        _ => Err(reading),
+    });
+    let fixes = deduplicated_fixes(fixes, settings);
+    let others = region!("Locate", (others, city) => locate::locate(others, city));
+    let others = deduplicated(others, settings);
+    let fates = {
+        let (limits, same_limits) = (settings.clone(), settings.clone());
+        let of_fixes = fixes.clone().map(move |message| {
+            Fate::of(&message, |fix| Stamp::of(fix, &limits), |mark: &Mark| (mark.origin.source, mark.kind, mark.flag))
+        });
+        let of_others = others.clone().map(move |message| {
+            let stamp = |placed: &Placed| Stamp::of(&placed.reading, &same_limits);
+            Fate::of(&message, stamp, |placed| {
+                let Stamp { source, kind, flag, .. } = stamp(placed);
+                (source, kind, flag)
+            })
+        });
+        of_fixes.concat(of_others)
+    };
+    publisher.publish(&feeds::FEEDS, feeds::feeds(fates.clone(), rejected.clone(), settings));
+
+    let logged = fixes.flat_map(|message| match message {
+        Deduplicated::Accepted(fix) => Some((fix.device, Logged::Came(fix.with(fix.body?)))),
+        Deduplicated::Withdrawn(mark) => Some((mark.device, Logged::Withdrawn(mark))),
+        _ => None,
+    });
+    let tracks = track::tracks(logged, city.clone(), remembered(Kind::Gps, settings), settings);
+    let vehicles = tracks.vehicles;
     publisher.publish(&vehicles::VEHICLES, vehicles.clone());
+    publisher.publish(&feeds::FLAGS, feeds::flags(feeds::flagged_times(fates).concat(tracks.flags)));
+    publisher.publish(&feeds::DEVICE_FLAGS, feeds::device_flags(tracks.device_flags));
 
-    publisher.publish(&feeds::FEEDS, feeds::feeds(deduplicated, rejected.clone(), settings));
-    let flags = region!("Flags", (placed, tracks) => feeds::flags(feeds::flagged(placed, tracks, settings)));
-    publisher.publish(&feeds::FLAGS, flags);
+    let others = accepted(others, settings);
+    let cameras = only(&others, |body| if let Body::Camera(camera) = body { Some(camera) } else { None });
+    let weather_readings = only(&others, |body| if let Body::Weather(weather) = body { Some(weather) } else { None });
+    let words = only(&others, |body| if let Body::Report(report) = body { Some(report) } else { None });
+    let sensor_readings = only(&others, |body| if let Body::Sensor(sensor) = body { Some(sensor) } else { None });
 
-    let samples = congestion::samples(placed.clone(), paths.clone());
-    let cameras = congestion::camera_samples(placed.clone());
-    let of_segments = congestion::free_flow_of_segments(city.clone());
-    let of_roads = region!("FreeFlow", (city) => congestion::free_flow_of_roads(city));
-    let (segment_flows, road_flows) =
-        region!("SlidingFlows", (samples, cameras) => pair congestion::sliding_flows(samples, cameras, settings));
-    let segments =
-        region!("Segments", (segment_flows, of_segments) => congestion::congestion(segment_flows, of_segments));
-    let roads = region!("Roads", (road_flows, of_roads) => congestion::congestion(road_flows, of_roads));
+    let (of_segments, of_roads) = congestion::heard_of_cameras(congestion::camera_samples(cameras.clone()), settings);
+    let is = |(id, info)| (id, Heard::Is(info));
+    let of_segments = of_segments.concat(congestion::info_of_segments(city.clone()).map(is));
+    let of_roads = of_roads.concat(region!("FreeFlow", (city) => congestion::info_of_roads(city)).map(is));
+    let samples = tracks.samples;
+    let of_segments = of_segments.concat(samples.clone().map(|(segment, _, sample)| (segment, Heard::Sample(sample))));
+    let of_roads = of_roads.concat(samples.clone().map(|(_, road, sample)| (road, Heard::Sample(sample))));
+    let of_segments = congestion::flows(of_segments, "Segments", true, settings);
+    let of_roads = congestion::flows(of_roads, "Roads", false, settings);
+    let (segments, roads) = (of_segments.now, of_roads.now);
     publisher.publish(&congestion::SEGMENTS, segments.clone());
     publisher.publish(&congestion::ROADS, roads.clone());
-
-    let all_samples = samples.concat(cameras.map(|(_, sample)| sample));
-    let (segment_windows, road_windows) =
-        region!("WindowFlows", (all_samples) => pair congestion::window_flows(all_samples, settings));
-    let of_windows = region!("SegmentWindows", (segment_windows, of_segments) =>
-        congestion::window_congestion(segment_windows, of_segments));
-    publisher.publish(&congestion::SEGMENT_WINDOWS, of_windows);
-    let of_windows = region!("RoadWindows", (road_windows, of_roads) =>
-        congestion::window_congestion(road_windows, of_roads));
-    publisher.publish(&congestion::ROAD_WINDOWS, of_windows);
-
-    let parts = region!("Parts", (segment_flows, of_segments) => network::sliding_parts(segment_flows, of_segments));
+    publisher.publish(&congestion::SEGMENT_WINDOWS, of_segments.windows);
+    publisher.publish(&congestion::ROAD_WINDOWS, of_roads.windows);
+    let parts = of_segments.parts;
     publisher.publish(&network::NETWORK, region!("Network", (parts) => network::network(parts)));
-    let of_windows = region!("NetworkWindows", (segment_windows, of_segments) =>
-        network::network_windows(segment_windows, of_segments, settings));
+    let of_windows = of_segments.window_parts;
+    let of_windows = region!("NetworkWindows", (of_windows) => network::network_windows(of_windows, settings));
     publisher.publish(&network::NETWORK_WINDOWS, of_windows);
 
     let rules = incident_rules(city.clone());
-    let reports = region!("Reports", (placed, rules) => incidents::active_reports(placed, rules, settings));
+    let reports = region!("Reports", (words, rules) => incidents::active_reports(words, rules, settings));
     let incidents = region!("Incidents", (reports, rules) => incidents::incidents(reports, rules, settings));
     publisher.publish(&incidents::REPORTS, reports.clone());
     publisher.publish(&incidents::INCIDENTS, incidents.clone());
 
     let stations = stations(city.clone());
-    let weather = region!("Weather", (placed, stations) => weather::weather(placed, stations, settings));
-    let sensors = region!("Sensors", (placed, stations) => sensors::sensors(placed, stations, settings));
+    let weather =
+        region!("Weather", (weather_readings, stations) => weather::weather(weather_readings, stations, settings));
+    let sensors =
+        region!("Sensors", (sensor_readings, stations) => sensors::sensors(sensor_readings, stations, settings));
     let air = region!("Air", (sensors, weather) => air::air(sensors, weather));
     let lines = segments_of(city.clone());
-    let surfaces = region!("RoadWeather", (placed, weather, lines) =>
-        road_weather::road_weather(placed, weather, lines, settings));
+    let surfaces = region!("RoadWeather", (weather_readings, weather, lines) =>
+        road_weather::road_weather(weather_readings, weather, lines, settings));
     publisher.publish(&weather::WEATHER, weather.clone());
     publisher.publish(&sensors::SENSORS, sensors.clone());
     publisher.publish(&air::AIR, air.clone());
     publisher.publish(&road_weather::ROAD_WEATHER, surfaces);
 
-    let figures = region!("Zones", (vehicles, reports, parts, city) => zones::zones(vehicles, reports, parts, city));
+    let figures = region!("Zones", (vehicles, reports, parts) => zones::zones(vehicles, reports, parts));
     publisher.publish(&zones::ZONES, figures);
     let summary = region!("Summary", (vehicles, reports, incidents, roads) =>
         summary::summary(vehicles, reports, incidents, roads));
@@ -206,10 +228,13 @@ pub fn pipeline<'s>(
 
     Streams {
         city,
-        placed,
+        fixes: tracks.fixes,
+        samples,
+        cameras,
+        weather_readings,
+        words,
+        sensor_readings,
         rejected,
-        tracks,
-        paths,
         vehicles,
         segments,
         roads,
@@ -221,22 +246,62 @@ pub fn pipeline<'s>(
     }
 }
 
-/// When a message's id is forgotten: when nothing that the message counts in can change any more.
-fn remembered_until(settings: &Settings) -> impl Fn(&Placed) -> Time + 'static {
+/// Fixes, each once; a body of `None` withdraws.
+fn deduplicated_fixes<'s>(
+    fixes: Rows<'s, Reading<Millis, Option<Fix>>>,
+    settings: &Settings,
+) -> Rows<'s, Deduplicated<Reading<Millis, Option<Fix>>, Mark>> {
+    let (tick, limits) = (settings.tick_ms, settings.clone());
+    let horizons = [Kind::Vehicle, Kind::Gps].map(|kind| (kind, remembered(kind, settings)));
+    dedup(
+        fixes.map(|fix| ((fix.kind, fix.id), fix)),
+        |fix| fix.body.is_none(),
+        move |fix| {
+            let horizon = horizons
+                .iter()
+                .find(|(kind, _)| *kind == fix.kind)
+                .map_or_else(Default::default, |(_, horizon)| *horizon);
+            horizon.ends(fix.time, fix.arrived, tick)
+        },
+        move |fix| Mark {
+            time: fix.time,
+            origin: fix.origin,
+            device: fix.device,
+            kind: fix.kind,
+            flag: feeds::time_flag(fix, &limits),
+        },
+    )
+}
+
+/// Readings of other kinds, each once, at its place.
+fn deduplicated<'s>(located: Rows<'s, Placed>, settings: &Settings) -> Rows<'s, Deduplicated<Placed, Placed>> {
     let tick = settings.tick_ms;
-    let windows = settings.retention_ms + settings.traffic_window_ms;
+    let horizons = Kind::ALL.map(|kind| remembered(kind, settings));
+    dedup(
+        located.map(|placed| ((placed.reading.kind, placed.reading.id), placed)),
+        |placed| placed.reading.body == Body::Withdrawn,
+        move |placed| horizons[placed.reading.kind as usize].ends(placed.reading.time, placed.reading.arrived, tick),
+        |placed| *placed,
+    )
+}
+
+/// What was accepted and not withdrawn, and was not older than its own life when it came: that is history.
+fn accepted<'s>(messages: Rows<'s, Deduplicated<Placed, Placed>>, settings: &Settings) -> Rows<'s, Placed> {
     let settings = settings.clone();
-    move |placed| {
-        let Reading { kind, arrived, time, .. } = placed.reading;
-        let life = match kind {
-            Kind::Emergency => settings.resolved_life_ms(),
-            Kind::Weather => settings.weather_life_ms,
-            Kind::Sensor => settings.sensor_life_ms,
-            Kind::Traffic => settings.traffic_life_ms,
-            Kind::Vehicle | Kind::Gps => settings.vehicle_life_ms,
-        };
-        round_up((arrived.max(time.0.max(0) as u64) + windows).max(arrived + life), tick)
-    }
+    let rows = messages.inner.flat_map(|(message, time, diff)| match message {
+        Deduplicated::Accepted(placed) => Some((placed, time, diff)),
+        Deduplicated::Withdrawn(placed) => Some((placed, time, -diff)),
+        _ => None,
+    });
+    rows.as_collection().filter(move |placed| placed.reading.lag() <= settings.history_ms(placed.reading.kind))
+}
+
+/// The readings of one sort.
+fn only<'s, B: ExchangeData>(
+    readings: &Rows<'s, Placed>,
+    pick: impl Fn(Body) -> Option<B> + Copy + 'static,
+) -> Rows<'s, Placed<B>> {
+    readings.clone().flat_map(move |placed| placed.only(pick))
 }
 
 fn incident_rules<'s>(city: Rows<'s, CityRow>) -> Rows<'s, IncidentRule> {

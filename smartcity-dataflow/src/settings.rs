@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Time;
+use crate::model::Kind;
 
 const SECOND: Time = 1_000;
 const MINUTE: Time = 60 * SECOND;
@@ -90,11 +91,9 @@ impl Settings {
         within("tick_ms", self.tick_ms, 1, MINUTE)?;
         within("merge_distance_m", self.merge_distance_m.into(), 1, 10_000)?;
         for (setting, value) in [
-            ("retention_ms", self.retention_ms),
             ("max_ahead_ms", self.max_ahead_ms),
             ("vehicle_life_ms", self.vehicle_life_ms),
             ("traffic_life_ms", self.traffic_life_ms),
-            ("traffic_window_ms", self.traffic_window_ms),
             ("incident_life_ms", self.incident_life_ms),
             ("weather_life_ms", self.weather_life_ms),
             ("sensor_life_ms", self.sensor_life_ms),
@@ -103,18 +102,25 @@ impl Settings {
         ] {
             within(setting, value, self.tick_ms, YEAR)?;
         }
+        // Minutes of traffic are kept for these.
+        within("retention_ms", self.retention_ms, self.tick_ms, 24 * HOUR)?;
+        within("traffic_window_ms", self.traffic_window_ms, self.tick_ms, HOUR)?;
         Ok(())
+    }
+
+    /// A reading of a kind that is older than this when it comes, milliseconds, is history: it is no one's present.
+    pub(crate) fn history_ms(&self, kind: Kind) -> i64 {
+        let life = match kind {
+            Kind::Emergency => self.incident_life_ms,
+            Kind::Weather => self.weather_life_ms,
+            Kind::Sensor => self.sensor_life_ms,
+            Kind::Vehicle | Kind::Gps | Kind::Traffic => self.retention_ms,
+        };
+        life.cast_signed()
     }
 
     /// How long the word that an emergency is over is remembered: as long as a word that it goes on could still come.
     pub(crate) fn resolved_life_ms(&self) -> Time {
         2 * self.incident_life_ms
-    }
-
-    /// No row of a reading is shown for longer than this after the reading came.
-    pub(crate) fn longest_life_ms(&self) -> Time {
-        let windows = self.retention_ms + self.traffic_window_ms + self.max_ahead_ms;
-        let lives = [self.vehicle_life_ms, self.traffic_life_ms, self.weather_life_ms, self.sensor_life_ms];
-        lives.into_iter().fold(windows.max(self.resolved_life_ms()), Time::max)
     }
 }

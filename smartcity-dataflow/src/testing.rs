@@ -15,7 +15,7 @@ use proptest::prelude::*;
 
 pub use self::filled::FilledViews;
 use self::run::{Pace, run};
-use crate::model::{Body, Id, Kind, Millis, Name, Names, Namespace, Origin, Placed, Reading};
+use crate::model::{Id, Kind, Millis, Name, Names, Namespace, Origin, Placed, Reading};
 use crate::{Diff, Rows, Time};
 
 /// The id that `word` stands for in a test, whatever sort of thing it names.
@@ -29,18 +29,11 @@ pub fn names(words: &[&str]) -> Names {
 }
 
 /// What `device` said of the time `event`, learnt at tick `arrived`; at no place yet.
-pub fn said(device: &str, event: i64, arrived: Time, body: Body) -> Placed {
-    let kind = match body {
-        Body::Fix(_) => Kind::Gps,
-        Body::Camera(_) => Kind::Traffic,
-        Body::Weather(_) => Kind::Weather,
-        Body::Report(_) => Kind::Emergency,
-        Body::Sensor(_) | Body::Withdrawn => Kind::Sensor,
-    };
+pub fn said<B>(device: &str, event: i64, arrived: Time, body: B) -> Placed<B> {
     let reading = Reading {
         time: Millis(event),
         origin: Origin { source: id("test"), partition: 0, offset: arrived },
-        kind,
+        kind: Kind::Sensor,
         id: id(&format!("{device} {event} {arrived}")),
         device: id(device),
         arrived,

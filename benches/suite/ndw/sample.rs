@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use rustc_hash::FxHashSet;
 use serde::Deserialize;
 use smartcity::model::{
-    Body, Id, Instant, Kind, Milli, Millis, Name, Namespace, Origin, Point, Quantity, Reading, Sensor, Unit,
+    Body, Id, Instant, Kind, Milli, Millis, Name, NameUse, Namespace, Origin, Point, Quantity, Reading, Sensor, Unit,
 };
 use smartcity::source::Batch;
 
@@ -100,7 +100,8 @@ pub(super) fn readings(messages: &[Message], times: u32, name: &str, due: &[Dura
         let text = format!("{}/{copy}", message.lane);
         let device = Id::new(Namespace::Device, &text);
         if named.insert(device) {
-            batch.names.push((arrived, Name { id: device, text: text.into() }));
+            let name = Name { id: device, text: text.into() };
+            batch.names.push(NameUse { at: arrived, kind: Kind::Sensor, name });
         }
         batch.readings.push(Reading {
             time: Instant::Utc(Millis(arrived as i64)),

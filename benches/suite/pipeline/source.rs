@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use memchr::memchr_iter;
 use rustc_hash::FxHashSet;
 use smartcity::Time;
-use smartcity::model::{Body, Fix, Id, Instant, Kind, Kmh, Millis, Name, Namespace, Origin, Point, Reading};
+use smartcity::model::{Body, Fix, Id, Instant, Kind, Kmh, Millis, Name, NameUse, Namespace, Origin, Point, Reading};
 use smartcity::source::{Batch, Outlet, Source, SourceError};
 
 use super::super::city_v1::event::{self, Fields};
@@ -35,7 +35,8 @@ impl Events {
         self.origin.offset += 1;
         let device = Id::new(Namespace::Device, fields.device_id);
         if self.named.insert(device) {
-            batch.names.push((self.clock, Name { id: device, text: fields.device_id.into() }));
+            let name = Name { id: device, text: fields.device_id.into() };
+            batch.names.push(NameUse { at: self.clock, kind: Kind::Gps, name });
         }
         batch.readings.push(Reading {
             time: Instant::Utc(Millis(fields.time.0)),

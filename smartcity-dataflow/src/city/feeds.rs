@@ -2,21 +2,25 @@
 
 mod health;
 
+use differential_dataflow::AsCollection;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
+use timely::dataflow::operators::vec::Map;
 
 use self::health::{Health, Tally};
-use super::vehicles::{Implausible, Step, implausible};
-use crate::model::{Body, Id, Kind, Millis, Placed, Reading, Rejected};
+use crate::model::{Id, Kind, Millis, Reading, Rejected};
 use crate::operators::{Deduplicated, Keep, combine, count, keyed};
 use crate::view::View;
-use crate::{Diff, Rows, Settings, Time};
+use crate::{Diff, Horizon, Rows, Settings, Time};
 
 /// The health of every feed: a kind of reading from a source.
 pub const FEEDS: View<(Id, Kind), Feed> = View::new("feeds");
 
 /// Accepted readings that are odd, counted by feed since the start.
 pub const FLAGS: View<(Id, Kind, Flag), u64> = View::new("flags");
+
+/// Odd readings of a device, counted among those that are remembered.
+pub const DEVICE_FLAGS: View<(Id, Flag), u64> = View::new("device_flags");
 
 /// What is odd about a reading that was accepted nevertheless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -34,6 +38,10 @@ pub enum Flag {
     ContradictsReport,
     /// No segment is near enough for the vehicle to be on.
     OffRoad,
+    /// Its vehicle stated a speed that cannot be, which counts as none.
+    SpeedNotReported,
+    /// Its vehicle stated a heading that cannot be, which counts as none.
+    HeadingNotReported,
 }
 
 /// A feed over the last minute, with counts since the start.
@@ -53,7 +61,7 @@ pub struct Feed {
     pub late: u64,
     /// Messages not accepted, since the start.
     pub rejected: u64,
-    /// Readings withdrawn, since the start, be it before or after they came; each once, however often it comes again.
+    /// Readings withdrawn, since the start, be it before or after they came.
     pub withdrawn: u64,
     /// Tick of the last message, accepted or not.
     pub last_arrived: Time,
@@ -61,6 +69,80 @@ pub struct Feed {
     pub last_event: Millis,
     /// Whether nothing has come for [`Settings::silence_ms`].
     pub silent: bool,
+}
+
+/// What became of a message of a feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Fate {
+    source: Id,
+    kind: Kind,
+    is: Is,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum Is {
+    /// Its event, how long after that it came, and what is odd about that.
+    Accepted {
+        time: Millis,
+        lag: i64,
+        flag: Option<Flag>,
+    },
+    /// It is taken back, before it came or after.
+    Withdrawn {
+        flag: Option<Flag>,
+    },
+    Duplicate,
+}
+
+/// What a feed's health takes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Its source.
+    pub source: Id,
+    /// Its kind.
+    pub kind: Kind,
+    /// Its event time.
+    pub time: Millis,
+    /// How long after its event it came, milliseconds.
+    pub lag: i64,
+    /// What is odd about that.
+    pub flag: Option<Flag>,
+}
+
+impl Stamp {
+    /// That of a reading.
+    pub fn of<B>(reading: &Reading<Millis, B>, settings: &Settings) -> Self {
+        let (source, kind) = (reading.origin.source, reading.kind);
+        Self { source, kind, time: reading.time, lag: reading.lag(), flag: time_flag(reading, settings) }
+    }
+}
+
+impl Fate {
+    /// What became of a message; a message and what is remembered of an accepted one say their stamps.
+    pub fn of<V, T>(
+        message: &Deduplicated<V, T>,
+        stamp: impl Fn(&V) -> Stamp,
+        remembered: impl Fn(&T) -> (Id, Kind, Option<Flag>),
+    ) -> Self {
+        let (Stamp { source, kind, time, lag, flag }, accepted) = match message {
+            Deduplicated::Accepted(message) => (stamp(message), true),
+            Deduplicated::Withdrawn(token) => {
+                let (source, kind, flag) = remembered(token);
+                return Self { source, kind, is: Is::Withdrawn { flag } };
+            }
+            Deduplicated::Suppressed(message) => {
+                let Stamp { source, kind, .. } = stamp(message);
+                return Self { source, kind, is: Is::Withdrawn { flag: None } };
+            }
+            Deduplicated::Duplicate(message) => (stamp(message), false),
+        };
+        Self { source, kind, is: if accepted { Is::Accepted { time, lag, flag } } else { Is::Duplicate } }
+    }
+}
+
+/// For how long a message that comes again is told from a new one, whatever its kind.
+pub fn horizon(_: Kind, settings: &Settings) -> Option<Horizon> {
+    Some(Horizon::of_arrival(settings.retention_ms))
 }
 
 /// The window of the figures "over the last minute", milliseconds of engine time.
@@ -103,22 +185,22 @@ const AHEAD: i64 = 60_000;
 /// assert_eq!(health, [(100, ((origin.source, kind), feed), 1)]);
 /// ```
 pub fn feeds<'s>(
-    deduplicated: Rows<'s, Deduplicated<Placed>>,
+    fates: Rows<'s, Fate>,
     rejected: Rows<'s, Rejected>,
     settings: &Settings,
 ) -> Rows<'s, ((Id, Kind), Feed)> {
-    feeds_over(MINUTE, deduplicated, rejected, settings)
+    feeds_over(MINUTE, fates, rejected, settings)
 }
 
 fn feeds_over<'s>(
     minute: Time,
-    deduplicated: Rows<'s, Deduplicated<Placed>>,
+    fates: Rows<'s, Fate>,
     rejected: Rows<'s, Rejected>,
     settings: &Settings,
 ) -> Rows<'s, ((Id, Kind), Feed)> {
-    let outer = deduplicated.scope();
+    let outer = fates.scope();
     outer.region_named("Feeds", |region| {
-        let accepted = accepted_tallies(deduplicated.enter_region(region), settings.clone());
+        let accepted = accepted_tallies(fates.enter_region(region));
         let rejected = rejected_tallies(rejected.enter_region(region));
         let settings = settings.clone();
         let feeds = keyed(accepted.concat(rejected), "Feeds", move |feed, health: &mut Health, turn| {
@@ -141,22 +223,19 @@ fn feeds_over<'s>(
 type Tallies = FxHashMap<(Id, Kind), Tally>;
 
 /// What each worker heard of each feed in a tick.
-fn accepted_tallies<'s>(
-    deduplicated: Rows<'s, Deduplicated<Placed>>,
-    settings: Settings,
-) -> Rows<'s, ((Id, Kind), Tally)> {
-    let add = move |tallies: &mut Tallies, message: Deduplicated<Placed>, diff: Diff| {
-        use Deduplicated::{Accepted, Duplicate, Suppressed, Withdrawn};
+fn accepted_tallies<'s>(fates: Rows<'s, Fate>) -> Rows<'s, ((Id, Kind), Tally)> {
+    let add = move |tallies: &mut Tallies, fate: Fate, diff: Diff| {
         let copies = diff.unsigned_abs() as u64;
-        let (Accepted(placed) | Withdrawn(placed) | Duplicate(placed) | Suppressed(placed)) = &message;
-        let tally = tallies.entry(feed_of(&placed.reading)).or_default();
-        match message {
-            Accepted(placed) => tally.accept(&placed.reading, copies, is_late(&placed, &settings)),
-            Withdrawn(_) | Suppressed(_) => tally.withdrawn += copies,
-            Duplicate(_) => tally.duplicates += copies,
+        let tally = tallies.entry((fate.source, fate.kind)).or_default();
+        match fate.is {
+            Is::Accepted { time, lag, flag } => {
+                tally.accept(time, lag, copies, matches!(flag, Some(Flag::Late | Flag::TooLate)));
+            }
+            Is::Withdrawn { .. } => tally.withdrawn += copies,
+            Is::Duplicate => tally.duplicates += copies,
         }
     };
-    combine(deduplicated, "FeedTallies", add, |tallies: Tallies| tallies.into_iter().map(|tally| (tally, 1)))
+    combine(fates, "FeedTallies", add, |tallies: Tallies| tallies.into_iter().map(|tally| (tally, 1)))
 }
 
 /// How many messages of each feed each worker rejected in a tick.
@@ -167,14 +246,6 @@ fn rejected_tallies<'s>(rejected: Rows<'s, Rejected>) -> Rows<'s, ((Id, Kind), T
         }
     };
     combine(rejected, "RejectedTallies", add, |tallies: Tallies| tallies.into_iter().map(|tally| (tally, 1)))
-}
-
-fn feed_of(reading: &Reading) -> (Id, Kind) {
-    (reading.origin.source, reading.kind)
-}
-
-fn is_late(placed: &Placed, settings: &Settings) -> bool {
-    matches!(time_flags(placed, settings), Some(Flag::Late | Flag::TooLate))
 }
 
 /// How often is which oddity seen in which feed? Counts the rows that are there ([`FLAGS`]), so what is to be counted since
@@ -198,27 +269,27 @@ pub fn flags<'s>(flagged: Rows<'s, (Id, Kind, Flag)>) -> Rows<'s, ((Id, Kind, Fl
     count(flagged, "Flags")
 }
 
-/// Every oddity of every accepted reading: of its time, of its place, and of the step that it ends.
-pub fn flagged<'s>(
-    placed: Rows<'s, Placed>,
-    tracks: Rows<'s, (Id, Step)>,
-    settings: &Settings,
-) -> Rows<'s, (Id, Kind, Flag)> {
-    let settings = settings.clone();
-    let readings = placed.flat_map(move |placed| {
-        let reading = &placed.reading;
-        let is_off_road = matches!(reading.body, Body::Fix(_)) && placed.segment.is_none();
-        let flags = [time_flags(&placed, &settings), is_off_road.then_some(Flag::OffRoad)];
-        flags.into_iter().flatten().map(move |flag| (reading.origin.source, reading.kind, flag)).collect::<Vec<_>>()
-    });
-    let steps = tracks.flat_map(|(_, step)| {
-        let flag = match implausible(&step)? {
-            Implausible::TooFast => Flag::ImplausibleSpeed,
-            Implausible::ContradictsReport => Flag::ContradictsReport,
+/// What is odd about the event times of the readings that are there.
+pub fn flagged_times<'s>(fates: Rows<'s, Fate>) -> Rows<'s, (Id, Kind, Flag)> {
+    let flagged = fates.inner.flat_map(|(fate, time, diff)| {
+        let (flag, sign) = match fate.is {
+            Is::Accepted { flag, .. } => (flag?, 1),
+            Is::Withdrawn { flag } => (flag?, -1),
+            Is::Duplicate => return None,
         };
-        Some((step.row.reading.origin.source, step.row.reading.kind, flag))
+        Some(((fate.source, fate.kind, flag), time, sign * diff))
     });
-    readings.concat(steps)
+    flagged.as_collection()
+}
+
+/// How often is which oddity seen of which device, among the readings of it that are remembered?
+///
+/// | time | flagged                        | output                    |
+/// |-----:|--------------------------------|---------------------------|
+/// |    0 | +(v, SpeedNotReported)         | +((v, SpeedNotReported), 1) |
+/// |    1 | -(v, SpeedNotReported)         | -((v, SpeedNotReported), 1) |
+pub fn device_flags<'s>(flagged: Rows<'s, (Id, Flag)>) -> Rows<'s, ((Id, Flag), u64)> {
+    count(flagged, "DeviceFlags")
 }
 
 /// What is odd about the event time of a reading, if anything.
@@ -231,8 +302,8 @@ pub fn flagged<'s>(
 ///
 /// A reading that is too late is so for every window that is not wider than `traffic_window_ms`
 /// ([`Window::is_closed`](crate::operators::Window::is_closed)).
-pub fn time_flags(placed: &Placed, settings: &Settings) -> Option<Flag> {
-    let lag = i128::from(placed.reading.lag());
+pub fn time_flag<B>(reading: &Reading<Millis, B>, settings: &Settings) -> Option<Flag> {
+    let lag = i128::from(reading.lag());
     let late = i128::from(settings.traffic_window_ms);
     let too_late = late + i128::from(settings.retention_ms);
     if lag < -i128::from(AHEAD) {

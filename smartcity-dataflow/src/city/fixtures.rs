@@ -113,11 +113,6 @@ pub(crate) fn nth(mut row: Placed, offset: u64) -> Placed {
     row
 }
 
-/// The reading on a segment of main_st.
-pub(crate) fn on(segment: &str, row: Placed) -> Placed {
-    Placed { segment: Some(segment_id(segment)), road: Some(road_id("main_st")), ..row }
-}
-
 /// A trace as text in which the town's ids read as words.
 pub(crate) fn readable<O: Debug>(trace: &[Traced<O>]) -> String {
     const WORDS: [&str; 20] = [

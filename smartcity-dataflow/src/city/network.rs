@@ -1,15 +1,16 @@
 //! How does the whole network run?
 //!
-//! The travel time index is fix-weighted: fixes / sum of (speed / free-flow speed) over all matched fixes, which is vehicle
-//! hours over free-flow vehicle hours where vehicles report at a fixed period. It is within 2.1 % of the true index of a
-//! simulated hour in the mean of its five-minute windows. Fixes inside junctions must not be left out of it.
-//! Lengths and shares count the segments that had a fix.
+//! The travel time index is that of the fixes and that of the ways, 0.8 and 0.2 of it: time over the sum of (speed / free-flow
+//! speed) by that time, which is vehicle hours over free-flow vehicle hours. The time is what the fixes on a segment stand for;
+//! the speed is the fixes' own, and that of the ways on the segment. Each stands alone where the other is missing, so a feed
+//! without speeds has an index too. Mean speeds are taken together likewise. docs/accuracy.md has how near that is to the truth
+//! of simulated hours. Fixes inside junctions must not be left out of it. Lengths and shares count the segments with such a speed.
 
 use serde::{Deserialize, Serialize};
 
-use super::congestion::{Flow, FreeFlow, SlidingFlow, Traffic, Window, closes, sliding_traffic, traffic};
+use super::congestion::{Flow, FreeFlow, Traffic, Window};
 use crate::model::{Id, Kmh, Millimetres, Ratio};
-use crate::operators::{Aggregate, aggregate};
+use crate::operators::{Aggregate, totals};
 use crate::view::View;
 use crate::{Diff, Rows, Settings};
 
@@ -24,9 +25,9 @@ pub const NETWORK_WINDOWS: View<Window, Network> = View::new("network_windows");
 pub struct Network {
     /// Fixes behind the figures.
     pub samples: u32,
-    /// Mean speed of the fixes.
+    /// Mean speed, of fixes and of ways.
     pub speed: Kmh,
-    /// Travel time relative to free flow: samples / sum of (speed / free flow).
+    /// Travel time relative to free flow.
     pub travel_time_index: Ratio,
     /// Length of the segments observed.
     pub observed: Millimetres,
@@ -40,22 +41,45 @@ pub struct Network {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Part {
     fixes: i64,
-    speeds: i64,
-    /// Sum of speed / free flow over the fixes, millionths.
+    /// Time that the fixes stand for, milliseconds.
+    weight: i64,
+    /// That of those whose speed is known.
+    spot_weight: i64,
+    /// Sum of their speeds by weight, metres an hour times milliseconds.
+    spots: i64,
+    /// Sum of their speeds relative to free flow by weight, thousandths of a millisecond.
     ratios: i64,
+    /// Time that the fixes stand for on segments whose ways are known, milliseconds.
+    way_weight: i64,
+    /// Sum of the speeds of the ways by that time.
+    ways: i64,
+    /// Sum of these speeds relative to free flow by that time.
+    way_ratios: i64,
     length: Millimetres,
     congested: bool,
     severe: bool,
 }
 
 impl Part {
-    /// The part of a segment; `None` where it had no fix.
+    /// The part of a segment; `None` where its fixes tell no speed, by themselves or by their ways: of cameras alone there is no
+    /// time to weigh by.
     pub fn of(flow: &Flow, traffic: &Traffic, free_flow: FreeFlow) -> Option<Self> {
-        (flow.fixes > 0).then(|| Self {
+        let relative =
+            |speeds: i64| (i128::from(speeds) * 1_000 / i128::from(free_flow.speed.0.max(SLOWEST_FREE_FLOW.0))) as i64;
+        let way_weight = if flow.way_speed().is_some() { flow.weight } else { 0 };
+        if way_weight == 0 && flow.spot_speed().is_none() {
+            return None;
+        }
+        let ways = way_weight * flow.way_speed().unwrap_or_default();
+        Some(Self {
             fixes: flow.fixes,
-            speeds: flow.speeds,
-            ratios: (i128::from(flow.speeds) * 1_000_000 / i128::from(free_flow.speed.0.max(SLOWEST_FREE_FLOW.0)))
-                as i64,
+            weight: flow.weight,
+            spot_weight: flow.spot_weight,
+            spots: flow.spots,
+            ratios: relative(flow.spots),
+            way_weight,
+            ways,
+            way_ratios: relative(ways),
             length: free_flow.length,
             congested: traffic.ratio < CONGESTED_BELOW,
             severe: traffic.ratio < SEVERE_BELOW,
@@ -73,37 +97,70 @@ const SEVERE_BELOW: Ratio = Ratio(5_000);
 const SLOWEST_FREE_FLOW: Kmh = Kmh(1_000);
 
 /// Adds up the parts of a network.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NetworkSum {
+    parts: i64,
     fixes: i64,
-    speeds: i64,
+    weight: i64,
+    spot_weight: i64,
+    spots: i64,
     ratios: i64,
+    way_weight: i64,
+    ways: i64,
+    way_ratios: i64,
     observed: i64,
     congested: i64,
     severe: i64,
+}
+
+impl NetworkSum {
+    /// Four parts of what fixes say and one of what ways say, or what there is.
+    fn blend(of_fixes: Option<i64>, of_ways: Option<i64>) -> Option<i64> {
+        match (of_fixes, of_ways) {
+            (Some(of_fixes), Some(of_ways)) => Some((4 * of_fixes + of_ways) / 5),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// Time over the sum of relative speeds by that time, ten-thousandths. Everyone standing has no finite travel time; a
+    /// thousandth of free flow stands for it.
+    fn index(time: i64, ratios: i64) -> Option<i64> {
+        (time > 0).then(|| (i128::from(time) * 10_000_000 / i128::from(ratios.max(time))) as i64)
+    }
 }
 
 impl Aggregate<Part> for NetworkSum {
     type Output = Network;
 
     fn add(&mut self, part: Part, diff: Diff) {
-        let times = diff as i64;
-        let length = times * part.length.0;
-        self.fixes += times * part.fixes;
-        self.speeds += times * part.speeds;
-        self.ratios += times * part.ratios;
-        self.observed += length;
-        self.congested += if part.congested { length } else { 0 };
-        self.severe += if part.severe { length } else { 0 };
+        let length = part.length.0;
+        let part = Self {
+            parts: 1,
+            fixes: part.fixes,
+            weight: part.weight,
+            spot_weight: part.spot_weight,
+            spots: part.spots,
+            ratios: part.ratios,
+            way_weight: part.way_weight,
+            ways: part.ways,
+            way_ratios: part.way_ratios,
+            observed: length,
+            congested: if part.congested { length } else { 0 },
+            severe: if part.severe { length } else { 0 },
+        };
+        <Self as Aggregate<Self>>::add(self, part, diff);
     }
 
     fn output(&self) -> Option<Network> {
-        (self.fixes > 0).then(|| Network {
+        // As in a street: where most fixes have no speed, the few do not speak for the rest.
+        let spot_weight = if 2 * self.spot_weight >= self.weight { self.spot_weight } else { 0 };
+        let mean = |speeds: i64, weight: i64| (weight > 0).then(|| speeds / weight);
+        let speed = Self::blend(mean(self.spots, spot_weight), mean(self.ways, self.way_weight))?;
+        let index = Self::blend(Self::index(spot_weight, self.ratios), Self::index(self.way_weight, self.way_ratios))?;
+        (self.parts > 0).then(|| Network {
             samples: self.fixes as u32,
-            speed: Kmh(self.speeds / self.fixes),
-            // Everyone standing has no finite travel time; a thousandth of free flow stands for it.
-            travel_time_index: Ratio::of(self.fixes * 1_000_000, self.ratios.max(self.fixes * 1_000))
-                .unwrap_or(Ratio::ONE),
+            speed: Kmh(speed),
+            travel_time_index: Ratio(index),
             observed: Millimetres(self.observed),
             congested_share: Ratio::of(self.congested, self.observed).unwrap_or_default(),
             severe_share: Ratio::of(self.severe, self.observed).unwrap_or_default(),
@@ -111,99 +168,63 @@ impl Aggregate<Part> for NetworkSum {
     }
 }
 
-/// What is every segment's part in the figures of the last minutes?
-///
-/// | time | flows                            | free flow    | output                                  |
-/// |-----:|----------------------------------|--------------|-----------------------------------------|
-/// |    0 | +(a, 4 fixes at 20 km/h)         | +(a, 50 km/h)| +(a: 4 fixes, ratios 1.6, congested, severe) |
-/// |    1 | +(b, paths alone)                | +(b, 50 km/h)|                                         |
-///
-/// ```
-/// # use smartcity_dataflow::{city::{congestion::*, network::*}, model::*, testing::{at, trace}};
-/// let a = Id::new(Namespace::Segment, "a");
-/// let flow = Flow { fixes: 4, speeds: 80_000, vehicles: 1, ..Flow::default() };
-/// let free = FreeFlow { length: Millimetres(100_000), speed: Kmh(50_000) };
-/// let parts = trace(
-///     &[at(0, (flow, free))],
-///     move |rows| {
-///         let flows = rows.clone().map(move |(flow, _)| (a, SlidingFlow { now: flow, wider: flow }));
-///         sliding_parts(flows, rows.map(move |(_, free)| (a, free)))
-///     },
-///     5,
-/// );
-/// let part = Part::of(&flow, &traffic(flow, Kmh(20_000), free.speed), free).unwrap();
-/// assert_eq!(parts, [(0, (a, part), 1)]);
-/// ```
-pub fn sliding_parts<'s>(
-    flows: Rows<'s, (Id, SlidingFlow)>,
-    free_flow: Rows<'s, (Id, FreeFlow)>,
-) -> Rows<'s, (Id, Part)> {
-    flows.join(free_flow).flat_map(|(id, (flow, free))| {
-        let traffic = sliding_traffic(&flow, free.speed)?;
-        Some((id, Part::of(&flow.now, &traffic, free)?))
-    })
+impl Aggregate<Self> for NetworkSum {
+    type Output = Network;
+
+    fn add(&mut self, other: Self, diff: Diff) {
+        let times = diff as i64;
+        self.parts += times * other.parts;
+        self.fixes += times * other.fixes;
+        self.weight += times * other.weight;
+        self.spot_weight += times * other.spot_weight;
+        self.spots += times * other.spots;
+        self.ratios += times * other.ratios;
+        self.way_weight += times * other.way_weight;
+        self.ways += times * other.ways;
+        self.way_ratios += times * other.way_ratios;
+        self.observed += times * other.observed;
+        self.congested += times * other.congested;
+        self.severe += times * other.severe;
+    }
+
+    fn output(&self) -> Option<Network> {
+        <Self as Aggregate<Part>>::output(self)
+    }
 }
 
 /// How does the whole network run, over the last minutes?
 ///
 /// | time | parts                                        | output                                    |
 /// |-----:|----------------------------------------------|-------------------------------------------|
-/// |    0 | +(a: 4 fixes, 20 of 50 km/h, 100 m)          | +(20 km/h, index 2.5, 100 m, all congested) |
-/// |    1 | +(b: 4 fixes, 50 of 50 km/h, 300 m)          | -… +(35 km/h, index 1.4286, 400 m, 25 % congested) |
+/// |    0 | +(a: 20 of 50 km/h, 100 m)                   | +(20 km/h, index 2.5, 100 m, all congested) |
+/// |    1 | +(b: 50 of 50 km/h, 300 m)                   | -… +(35 km/h, index 1.4286, 400 m, 25 % congested) |
 /// |    2 | -(a), -(b)                                   | -(35 km/h, index 1.4286, 400 m, 25 % congested) |
 ///
 /// ```
 /// # use smartcity_dataflow::{city::{congestion::*, network::*}, model::*, testing::{at, trace}};
 /// let part = |kmh: i64, metres: i64| {
-///     let flow = Flow { fixes: 4, speeds: 4 * kmh * 1_000, ..Flow::default() };
+///     let (weight, speed) = (120_000, Kmh(kmh * 1_000));
+///     let flow = Flow { fixes: 4, weight, spot_weight: weight, spots: weight * speed.0, ..Flow::default() };
 ///     let free = FreeFlow { length: Millimetres(metres * 1_000), speed: Kmh(50_000) };
-///     Part::of(&flow, &traffic(flow, Kmh(kmh * 1_000), free.speed), free).unwrap()
+///     (None, Part::of(&flow, &traffic(&flow, Distinct::default(), speed, free.speed), free).expect("fixes with a speed"))
 /// };
-/// let (a, b) = (Id::new(Namespace::Segment, "a"), Id::new(Namespace::Segment, "b"));
-/// let rows = trace(&[at(0, (a, part(20, 100))), at(0, (b, part(50, 300)))], network, 5);
+/// let rows = trace(&[at(0, part(20, 100)), at(0, part(50, 300))], network, 5);
 /// let (0, ((), row), 1) = rows[0] else { panic!("one row") };
 /// assert_eq!((row.speed, row.travel_time_index, row.congested_share), (Kmh(35_000), Ratio(14_285), Ratio(2_500)));
 /// ```
-pub fn network<'s>(parts: Rows<'s, (Id, Part)>) -> Rows<'s, ((), Network)> {
-    aggregate::<_, _, NetworkSum>(parts.map(|(_, part)| ((), part)), "Network", |()| None)
+pub fn network<'s>(parts: Rows<'s, (Option<Id>, Part)>) -> Rows<'s, ((), Network)> {
+    totals::<_, _, NetworkSum>(parts.map(|(_, part)| ((), part)), "Network", |()| None)
 }
 
 /// How did the whole network run, by tumbling window?
 ///
-/// | time | flows                              | free flow         | output                                |
-/// |-----:|------------------------------------|-------------------|---------------------------------------|
-/// |    0 | +(a at 10:00, 4 fixes at 20 km/h)  | +(a, 50 km/h, 100 m) | +(10:00: 20 km/h, index 2.5, all congested) |
-/// |    1 | -(a at 10:00): the window closes   |                   | -(10:00: 20 km/h, index 2.5, all congested) |
-///
-/// ```
-/// # use smartcity_dataflow::{Settings, city::{congestion::*, network::*}, model::*, testing::{at, trace}};
-/// let (a, window) = (Id::new(Namespace::Segment, "a"), Window { width: 60_000, start: Millis(0) });
-/// let flow = Flow { fixes: 4, speeds: 80_000, ..Flow::default() };
-/// let free = FreeFlow { length: Millimetres(100_000), speed: Kmh(50_000) };
-/// let rows = trace(
-///     &[at(0, (flow, free))],
-///     move |rows| {
-///         let flows = rows.clone().map(move |(flow, _)| ((a, window), flow));
-///         network_windows(flows, rows.map(move |(_, free)| (a, free)), &Settings::default())
-///     },
-///     5,
-/// );
-/// let (0, (found, row), 1) = rows[0] else { panic!("one row") };
-/// assert_eq!((found, row.travel_time_index), (window, Ratio(25_000)));
-/// ```
-pub fn network_windows<'s>(
-    flows: Rows<'s, ((Id, Window), Flow)>,
-    free_flow: Rows<'s, (Id, FreeFlow)>,
-    settings: &Settings,
-) -> Rows<'s, (Window, Network)> {
-    let closes = closes(settings);
-    let parts = flows.map(|((id, window), flow)| (id, (window, flow))).join(free_flow).flat_map(
-        |(_, ((window, flow), free))| {
-            let traffic = traffic(flow, flow.speed()?, free.speed);
-            Some((window, Part::of(&flow, &traffic, free)?))
-        },
-    );
-    aggregate::<_, _, NetworkSum>(parts, "NetworkWindows", move |window| Some(closes(window)))
+/// | time | parts                              | output                                      |
+/// |-----:|------------------------------------|---------------------------------------------|
+/// |    0 | +(10:00, a at 20 of 50 km/h)       | +(10:00: 20 km/h, index 2.5, all congested) |
+/// |    1 | -(10:00, a): the window closes     | -(10:00: 20 km/h, index 2.5, all congested) |
+pub fn network_windows<'s>(parts: Rows<'s, (Window, Part)>, settings: &Settings) -> Rows<'s, (Window, Network)> {
+    let (retention, tick) = (settings.retention_ms, settings.tick_ms);
+    totals::<_, _, NetworkSum>(parts, "NetworkWindows", move |window| Some(window.closes(retention, tick)))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! | rule | limits | reason |
 //! |---|---|---|
 //! | the place is on earth, and not where a receiver without a fix puts it | ±90°, ±180°, not (0, 0) | `OffEarth`, `NullIsland` |
-//! | the speed of a vehicle or camera | 0 to 500 km/h | `SpeedOutOfRange` |
+//! | the speed at a camera | 0 to 500 km/h | `SpeedOutOfRange` |
 //! | what a station measured | [`weather_limits`], [`sensor_limits`] | `ValueOutOfRange` |
 //! | the unit is one of the quantity | see [`units`](crate::city::units) | `WrongType` |
 //! | the sender's clock was set | from 2000 on | `ClockNotSet` |
@@ -14,6 +14,9 @@
 //!
 //! The limits are our own choice: wide enough for every record ever measured, narrow enough to catch a wrong unit or a
 //! broken sensor.
+//!
+//! A vehicle's speed out of these limits is no reason to lose the vehicle's place: it counts as not reported, and
+//! [`Unusable`](crate::model::Unusable) says so.
 //!
 //! A withdrawal is held to none of these rules, because what it withdraws must not stay for want of a good timestamp: where
 //! its time breaks a rule it counts as that of its arrival, and its place is dropped.
@@ -24,7 +27,7 @@ use std::ops::RangeInclusive;
 use super::units::canonical;
 use crate::Settings;
 use crate::model::{
-    Body, Instant, Kmh, Milli, Millis, Point, Quantity, Reading, Reason, Rejected, Sensor, UtcOffsets, Weather,
+    Body, Fix, Instant, Kmh, Milli, Millis, Point, Quantity, Reading, Reason, Rejected, Sensor, UtcOffsets, Weather,
 };
 
 /// 2000-01-01T00:00:00Z: no event is older.
@@ -126,8 +129,8 @@ fn check_time(time: Millis, arrived: crate::Time, settings: &Settings) -> Result
 
 fn check_body(body: Body) -> Result<Body, Broken> {
     match body {
-        Body::Fix(fix) => check_speed(fix.speed)?,
-        Body::Camera(camera) => check_speed(Some(camera.speed))?,
+        Body::Fix(fix) => return Ok(Body::Fix(without_impossible_speed(fix))),
+        Body::Camera(camera) => check_speed(camera.speed)?,
         Body::Weather(weather) => check_weather(&weather)?,
         Body::Sensor(sensor) => return check_sensor(sensor).map(Body::Sensor),
         Body::Report(_) | Body::Withdrawn => {}
@@ -135,14 +138,20 @@ fn check_body(body: Body) -> Result<Body, Broken> {
     Ok(body)
 }
 
-fn check_speed(speed: Option<Kmh>) -> Result<(), Broken> {
-    match speed {
-        Some(speed) if !SPEEDS.contains(&speed) => {
-            let detail = out_of_range("speed", speed.as_f64(), "km/h", SPEEDS.start().as_f64(), SPEEDS.end().as_f64());
-            Err(Broken { reason: Reason::SpeedOutOfRange, detail })
-        }
-        _ => Ok(()),
+/// The fix, with a speed that no vehicle has as one that was not reported.
+fn without_impossible_speed(mut fix: Fix) -> Fix {
+    if fix.speed.take_if(|speed| !SPEEDS.contains(speed)).is_some() {
+        fix.unusable.speed = true;
     }
+    fix
+}
+
+fn check_speed(speed: Kmh) -> Result<(), Broken> {
+    if SPEEDS.contains(&speed) {
+        return Ok(());
+    }
+    let detail = out_of_range("speed", speed.as_f64(), "km/h", SPEEDS.start().as_f64(), SPEEDS.end().as_f64());
+    Err(Broken { reason: Reason::SpeedOutOfRange, detail })
 }
 
 /// What nature reaches: field, unit, least and greatest value in thousandths of the unit.

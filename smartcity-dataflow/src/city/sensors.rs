@@ -7,10 +7,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::weather::{at_stations, end_of_life};
-use crate::model::{Body, Id, Milli, Millis, Placed, Point, Quantity, Sensor, Station, Unit};
+use crate::model::{Id, Kind, Milli, Millis, Placed, Point, Quantity, Sensor, Station, Unit};
 use crate::operators::latest;
 use crate::view::View;
-use crate::{Rows, Settings};
+use crate::{Horizon, Rows, Settings};
 
 /// The newest value of every quantity at every station.
 pub const SENSORS: View<(Id, Quantity), SensorValue> = View::new("sensors");
@@ -42,38 +42,37 @@ pub struct SensorValue {
 ///
 /// ```
 /// # use smartcity_dataflow::{Rows, Settings, city::sensors::sensors, testing::{at, said, trace}};
-/// # use smartcity_dataflow::model::{Body, Milli, Placed, Quantity, Sensor, Unit};
+/// # use smartcity_dataflow::model::{Milli, Placed, Quantity, Sensor, Unit};
 /// let noise = |event, decibels| {
-///     said("s", event, 1, Body::Sensor(Sensor { quantity: Quantity::Noise, value: decibels, unit: Unit::Decibel }))
+///     said("s", event, 1, Sensor { quantity: Quantity::Noise, value: decibels, unit: Unit::Decibel })
 /// };
 /// let newest = trace(
 ///     &[at(1, noise(10, Milli(62_000))), at(1, noise(20, Milli(65_000)))],
-///     |placed: Rows<'_, Placed>| {
-///         let none = placed.clone().flat_map(|_| None);
-///         sensors(placed, none, &Settings::default()).map(|((_, quantity), row)| (quantity, row.value))
+///     |readings: Rows<'_, Placed<Sensor>>| {
+///         let none = readings.clone().flat_map(|_| None);
+///         sensors(readings, none, &Settings::default()).map(|((_, quantity), row)| (quantity, row.value))
 ///     },
 ///     10,
 /// );
 /// assert_eq!(newest, [(1, (Quantity::Noise, Milli(65_000)), 1)]);
 /// ```
 pub fn sensors<'s>(
-    placed: Rows<'s, Placed>,
+    readings: Rows<'s, Placed<Sensor>>,
     stations: Rows<'s, Station>,
     settings: &Settings,
 ) -> Rows<'s, ((Id, Quantity), SensorValue)> {
-    let readings = placed.flat_map(|placed| match placed.reading.body {
-        Body::Sensor(sensor) => Some(((placed.reading.device, sensor.quantity), placed.reading)),
-        _ => None,
-    });
+    let readings = readings.map(|Placed { reading, .. }| ((reading.device, reading.body.quantity), reading));
     let newest = latest(readings, "Sensors", end_of_life(settings.sensor_life_ms, settings));
     let newest = newest.map(|((station, _), reading)| (station, reading));
-    at_stations(newest, stations).flat_map(|(station, reading, place)| match reading.body {
-        Body::Sensor(Sensor { quantity, value, unit }) => {
-            let row = SensorValue { time: reading.time, value, unit, place: reading.place.or(place) };
-            Some(((station, quantity), row))
-        }
-        _ => None,
+    at_stations(newest, stations).map(|(station, reading, place)| {
+        let Sensor { quantity, value, unit } = reading.body;
+        ((station, quantity), SensorValue { time: reading.time, value, unit, place: reading.place.or(place) })
     })
+}
+
+/// How long a value is shown.
+pub fn horizon(kind: Kind, settings: &Settings) -> Option<Horizon> {
+    (kind == Kind::Sensor).then(|| Horizon::of_arrival(settings.sensor_life_ms))
 }
 
 #[cfg(test)]
@@ -91,7 +90,7 @@ mod tests {
 
     #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
     enum Row {
-        Said(Placed),
+        Said(Placed<Sensor>),
         Station(Station),
     }
 
@@ -107,11 +106,7 @@ mod tests {
 
     fn reading(device: &str, quantity: Quantity, event: i64, arrived: Time, value: i64) -> Row {
         let sensor = Sensor { quantity, value: Milli(value * 1_000), unit: Unit::Count };
-        Row::Said(said(device, event, arrived, Body::Sensor(sensor)))
-    }
-
-    fn nothing(device: &str, arrived: Time) -> Row {
-        Row::Said(said(device, 9, arrived, Body::Withdrawn))
+        Row::Said(said(device, event, arrived, sensor))
     }
 
     fn station(device: &str, lat: i32) -> Row {
@@ -154,12 +149,12 @@ mod tests {
             let places = rows.iter().filter_map(|row| if let Row::Station(row) = row { Some(row) } else { None });
             places.filter(|row| row.id == station).map(|row| row.place).max()
         };
-        let mut newest = BTreeMap::<(Id, Quantity), (Reading, Sensor)>::new();
+        let mut newest = BTreeMap::<(Id, Quantity), (Reading<Millis, Sensor>, Sensor)>::new();
         for row in &rows {
             if let Row::Said(Placed { reading, .. }) = row
-                && let Body::Sensor(sensor) = reading.body
                 && (reading.arrived + 20).div_ceil(5) * 5 > now
             {
+                let sensor = reading.body;
                 let best = newest.entry((reading.device, sensor.quantity)).or_insert((*reading, sensor));
                 *best = (*reading, sensor).max(*best);
             }
@@ -176,9 +171,8 @@ mod tests {
         let quantity = prop::sample::select(vec![Quantity::Noise, Quantity::Other(id("pollen"))]);
         let said = (device.clone(), quantity, 0..5i64, 0..40u64, 0..3i64)
             .prop_map(|(device, quantity, event, arrived, value)| reading(device, quantity, event, arrived, value));
-        let station = (device.clone(), 0..3).prop_map(|(device, lat)| station(device, lat));
-        let other = (device, 0..40u64).prop_map(|(device, at)| nothing(device, at));
-        prop_oneof![6 => said, 2 => station, 1 => other]
+        let station = (device, 0..3).prop_map(|(device, lat)| station(device, lat));
+        prop_oneof![3 => said, 1 => station]
     }
 
     proptest! {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Camera, CityRow, Id, Name, ResponseUnit, Road, Segment, Station, Zone};
+use crate::model::{Camera, CityRow, Id, Kind, NameUse, ResponseUnit, Road, Segment, Station, Zone};
 use crate::operators::{latest, round_up};
 use crate::view::{Publisher, View};
 use crate::{Rows, Time};
@@ -67,42 +67,55 @@ pub fn publish_city<'s>(publisher: &Publisher, city: &Rows<'s, CityRow>) {
     part!(CITY_ALIASES, Alias, alias => (alias.alias, alias.road));
 }
 
-/// Readings name what they speak of once an hour, in buckets of this many milliseconds.
-pub const NAME_BUCKET_MS: Time = 3_600_000;
+/// Messages of a kind name what they speak of once in each bucket of this many milliseconds.
+pub const NAME_BUCKET_MS: Time = 600_000;
+
+/// Names leave on multiples of this many milliseconds, so that uses of about one time leave as one.
+const LEAVING_MS: Time = NAME_BUCKET_MS / 10;
 
 /// What is each id called? The texts of the city, and those that readings used lately.
 ///
-/// With a life of two hours:
+/// With a life of 20 minutes for vehicles:
 ///
-/// | time  | city                | used                     | output             |
-/// |------:|---------------------|--------------------------|--------------------|
-/// |  9:00 | +(1, "market_st")   |                          | +(1, "market_st")  |
-/// | 10:20 |                     | +(10:20, (2, "Camry"))   | +(2, "Camry")      |
-/// | 12:10 |                     | +(12:10, (2, "Camry"))   |                    |
-/// | 15:00 |                     |                          | -(2, "Camry")      |
+/// | time  | city                | used                             | output             |
+/// |------:|---------------------|----------------------------------|--------------------|
+/// |  9:00 | +(1, "market_st")   |                                  | +(1, "market_st")  |
+/// | 10:02 |                     | +(10:02, vehicle, (2, "Camry"))  | +(2, "Camry")      |
+/// | 10:10 |                     | +(10:10, vehicle, (2, "Camry"))  |                    |
+/// | 10:40 |                     |                                  | -(2, "Camry")      |
 ///
-/// A text of a reading is known from its first use in an hour until `life` after that hour; `life` exceeds the life of any
-/// row, so a row that is shown has its names. Of two texts with one id (a collision) the greater is shown. `used` is to say a
-/// name once in each hour of its use (decoders do): the state is one row for each time it is said.
+/// A text of a message is known for [`NAME_BUCKET_MS`] and then for the `life` of its kind, rounded up to a minute: so long
+/// may a message that uses it still come without saying it again, and what it says be shown. `life` exceeds the life of
+/// any row of the kind, so a row that is shown has its names; a text that no message uses any more goes. Of two texts with
+/// one id (a collision) the greater is shown. `used` is to say a name once in each bucket of its use (decoders do): the state
+/// is one row for each time it is said.
 ///
 /// ```
-/// # use smartcity_dataflow::{city::statics::names, model::{Name, Namespace}, testing::{at, trace}};
-/// const HOUR: u64 = 3_600_000;
+/// # use smartcity_dataflow::{city::statics::names, model::*, testing::{at, trace}};
+/// const MINUTE: u64 = 60_000;
 /// let camry = Name::new(Namespace::Text, "Camry");
+/// let said = NameUse { at: 5, kind: Kind::Vehicle, name: camry.clone() };
 /// let known = trace(
-///     &[at(HOUR + 5, (HOUR + 5, camry.clone()))],
-///     |used| names(&used.clone().flat_map(|_| None), used, 2 * HOUR),
-///     9 * HOUR,
+///     &[at(5, said)],
+///     |used| names(&used.clone().flat_map(|_| None), used, |kind| if kind == Kind::Vehicle { 20 * MINUTE } else { 0 }),
+///     60 * MINUTE,
 /// );
 /// let row = (camry.id, camry.text);
-/// assert_eq!(known, [(HOUR + 5, row.clone(), 1), (4 * HOUR, row, -1)]);
+/// assert_eq!(known, [(5, row.clone(), 1), (31 * MINUTE, row, -1)]);
 /// ```
-pub fn names<'s>(city: &Rows<'s, CityRow>, used: Rows<'s, (Time, Name)>, life: Time) -> Rows<'s, (Id, Arc<str>)> {
+pub fn names<'s>(
+    city: &Rows<'s, CityRow>,
+    used: Rows<'s, NameUse>,
+    life: impl Fn(Kind) -> Time + 'static,
+) -> Rows<'s, (Id, Arc<str>)> {
     let lasting = city.clone().flat_map(|row| match row {
         CityRow::Name(name) => Some((name.id, (name.text, Time::MAX))),
         _ => None,
     });
-    let used = used.map(move |(at, name)| (name.id, (name.text, round_up(at + 1, NAME_BUCKET_MS) + life)));
+    let used = used.map(move |NameUse { at, kind, name }| {
+        let ends = round_up(at + NAME_BUCKET_MS + life(kind), LEAVING_MS);
+        (name.id, (name.text, ends))
+    });
     latest(lasting.concat(used), "Names", |(_, ends)| *ends).map(|(id, (text, _))| (id, text))
 }
 

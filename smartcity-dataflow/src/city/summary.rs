@@ -10,7 +10,7 @@ use super::congestion::Traffic;
 use super::incidents::{ActiveReport, Incident};
 use super::vehicles::Vehicle;
 use crate::model::{Id, Kmh};
-use crate::operators::{Aggregate, aggregate};
+use crate::operators::{Aggregate, totals};
 use crate::view::View;
 use crate::{Diff, Rows};
 
@@ -45,7 +45,7 @@ enum Counted {
     Road { congested: bool },
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct SummarySum {
     vehicles: i64,
     moving: i64,
@@ -90,6 +90,25 @@ impl Aggregate<Counted> for SummarySum {
     }
 }
 
+impl Aggregate<Self> for SummarySum {
+    type Output = Summary;
+
+    fn add(&mut self, other: Self, diff: Diff) {
+        let times = diff as i64;
+        self.vehicles += times * other.vehicles;
+        self.moving += times * other.moving;
+        self.speeds += times * other.speeds;
+        self.emergencies += times * other.emergencies;
+        self.incidents += times * other.incidents;
+        self.roads += times * other.roads;
+        self.congested += times * other.congested;
+    }
+
+    fn output(&self) -> Option<Summary> {
+        Aggregate::<Counted>::output(self)
+    }
+}
+
 /// How is the city, in one line? No row while there is nothing to count.
 ///
 /// | time | vehicles             | reports | roads             | output                              |
@@ -99,9 +118,9 @@ impl Aggregate<Counted> for SummarySum {
 /// |    3 | -(a, 30 km/h)        | -r      |                   | -… +(1 vehicle, 50 km/h, 0 active, 1 of 1 congested)  |
 ///
 /// ```
-/// # use smartcity_dataflow::{city::{congestion::{Flow, traffic}, summary::summary}, model::*, testing::{at, trace}};
+/// # use smartcity_dataflow::{city::{congestion::{Distinct, Flow, traffic}, summary::summary}, model::*, testing::{at, trace}};
 /// let market_st = Id::new(Namespace::Road, "market_st");
-/// let slow = traffic(Flow { fixes: 3, ..Flow::default() }, Kmh(20_000), Kmh(50_000));
+/// let slow = traffic(&Flow { fixes: 3, ..Flow::default() }, Distinct::default(), Kmh(20_000), Kmh(50_000));
 /// let rows = trace(
 ///     &[at(0, (market_st, slow))],
 ///     |roads| {
@@ -122,8 +141,8 @@ pub fn summary<'s>(
     let reports = reports.map(|_| Counted::Emergency);
     let incidents = incidents.map(|_| Counted::Incident);
     let roads = roads.map(|(_, traffic)| Counted::Road { congested: traffic.level.is_congested() });
-    let counted = vehicles.concat(reports).concat(incidents).concat(roads).consolidate_stream();
-    aggregate::<_, _, SummarySum>(counted.map(|counted| ((), counted)), "Summary", |()| None)
+    let counted = vehicles.concat(reports).concat(incidents).concat(roads);
+    totals::<_, _, SummarySum>(counted.map(|counted| ((), counted)), "Summary", |()| None)
 }
 
 #[cfg(test)]

@@ -9,10 +9,10 @@
 use differential_dataflow::ExchangeData;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Body, Id, Millis, Placed, Point, Reading, Station, Weather};
+use crate::model::{Id, Kind, Millis, Placed, Point, Reading, Station, Weather};
 use crate::operators::{latest, round_up};
 use crate::view::View;
-use crate::{Rows, Settings, Time};
+use crate::{Horizon, Rows, Settings, Time};
 
 /// The newest weather of every station.
 pub const WEATHER: View<Id, StationWeather> = View::new("weather");
@@ -30,7 +30,7 @@ pub struct StationWeather {
 
 /// What is the weather at every station? Its newest live reading, at the place that the reading states, else at the city's.
 ///
-/// | time | placed               | stations   | output                        |
+/// | time | readings             | stations   | output                        |
 /// |-----:|----------------------|------------|-------------------------------|
 /// |    0 |                      | +(s, hill) |                               |
 /// |    1 | +(s, 10:00, 12 °C)   |            | +(s, 10:00, hill, 12 °C)      |
@@ -42,41 +42,40 @@ pub struct StationWeather {
 /// (times in seconds.) The state is the live readings of each station.
 ///
 /// ```
-/// # use smartcity_dataflow::{Rows, Settings, city::weather::weather, model::{Body, Milli, Placed, Weather}};
+/// # use smartcity_dataflow::{Rows, Settings, city::weather::weather, model::{Milli, Placed, Weather}};
 /// # use smartcity_dataflow::testing::{at, said, trace};
 /// let reading = |event, degrees| {
-///     said("s", event, 1, Body::Weather(Weather { temperature: Some(Milli(degrees)), ..Weather::default() }))
+///     said("s", event, 1, Weather { temperature: Some(Milli(degrees)), ..Weather::default() })
 /// };
 /// let newest = trace(
 ///     &[at(1, reading(10, 12_000)), at(2, reading(5, 15_000))],
-///     |placed: Rows<'_, Placed>| {
-///         let none = placed.clone().flat_map(|_| None);
-///         weather(placed, none, &Settings::default()).map(|(_, row)| row.weather.temperature)
+///     |readings: Rows<'_, Placed<Weather>>| {
+///         let none = readings.clone().flat_map(|_| None);
+///         weather(readings, none, &Settings::default()).map(|(_, row)| row.weather.temperature)
 ///     },
 ///     10,
 /// );
 /// assert_eq!(newest, [(1, Some(Milli(12_000)), 1)]); // the second reading came later, but is older
 /// ```
 pub fn weather<'s>(
-    placed: Rows<'s, Placed>,
+    readings: Rows<'s, Placed<Weather>>,
     stations: Rows<'s, Station>,
     settings: &Settings,
 ) -> Rows<'s, (Id, StationWeather)> {
-    let readings = placed
-        .map(|placed| placed.reading)
-        .filter(|reading| matches!(reading.body, Body::Weather(_)))
-        .map(|reading| (reading.device, reading));
+    let readings = readings.map(|Placed { reading, .. }| (reading.device, reading));
     let newest = latest(readings, "Weather", end_of_life(settings.weather_life_ms, settings));
-    at_stations(newest, stations).flat_map(|(station, reading, place)| match reading.body {
-        Body::Weather(weather) => {
-            Some((station, StationWeather { time: reading.time, place: reading.place.or(place), weather }))
-        }
-        _ => None,
+    at_stations(newest, stations).map(|(station, reading, place)| {
+        (station, StationWeather { time: reading.time, place: reading.place.or(place), weather: reading.body })
     })
 }
 
+/// How long a reading of the weather is shown.
+pub fn horizon(kind: Kind, settings: &Settings) -> Option<Horizon> {
+    (kind == Kind::Weather).then(|| Horizon::of_arrival(settings.weather_life_ms))
+}
+
 /// When a reading that lives for `life` ends: a function of the reading, on a tick.
-pub(super) fn end_of_life(life: Time, settings: &Settings) -> impl Fn(&Reading) -> Time + 'static {
+pub(super) fn end_of_life<B>(life: Time, settings: &Settings) -> impl Fn(&Reading<Millis, B>) -> Time + 'static {
     let tick = settings.tick_ms;
     move |reading| round_up(reading.arrived + life, tick)
 }
@@ -107,7 +106,7 @@ mod tests {
 
     #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
     enum Row {
-        Said(Placed),
+        Said(Placed<Weather>),
         Station(Station),
     }
 
@@ -123,13 +122,9 @@ mod tests {
 
     fn reading(device: &str, event: i64, arrived: Time, degrees: i64, lat: Option<i32>) -> Row {
         let weather = Weather { temperature: Some(Milli(degrees * 1_000)), ..Weather::default() };
-        let mut placed = said(device, event, arrived, Body::Weather(weather));
+        let mut placed = said(device, event, arrived, weather);
         placed.reading.place = lat.map(place);
         Row::Said(placed)
-    }
-
-    fn nothing(device: &str, arrived: Time) -> Row {
-        Row::Said(said(device, 9, arrived, Body::Withdrawn))
     }
 
     fn station(device: &str, lat: i32) -> Row {
@@ -213,14 +208,13 @@ mod tests {
             Row::Said(placed) if (placed.reading.arrived + 20).div_ceil(5) * 5 > now => Some(placed.reading),
             _ => None,
         });
-        let live = live.filter(|reading| matches!(reading.body, Body::Weather(_)));
-        let mut newest = std::collections::BTreeMap::<Id, Reading>::new();
+        let mut newest = std::collections::BTreeMap::<Id, Reading<Millis, Weather>>::new();
         for reading in live {
             let best = newest.entry(reading.device).or_insert(reading);
             *best = reading.max(*best);
         }
         let rows = newest.into_values().map(|reading| {
-            let Body::Weather(weather) = reading.body else { panic!("only weather is generated") };
+            let weather = reading.body;
             let place = reading.place.or(city(reading.device));
             (reading.device, StationWeather { time: reading.time, place, weather })
         });
@@ -231,9 +225,8 @@ mod tests {
         let device = prop::sample::select(vec!["hill", "quay"]);
         let said = (device.clone(), 0..5i64, 0..40u64, 0..3i64, prop::option::of(0..2))
             .prop_map(|(device, event, arrived, degrees, lat)| reading(device, event, arrived, degrees, lat));
-        let station = (device.clone(), 0..3).prop_map(|(device, lat)| station(device, lat));
-        let other = (device, 0..40u64).prop_map(|(device, at)| nothing(device, at));
-        prop_oneof![6 => said, 2 => station, 1 => other]
+        let station = (device, 0..3).prop_map(|(device, lat)| station(device, lat));
+        prop_oneof![3 => said, 1 => station]
     }
 
     proptest! {

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::incidents::ActiveReport;
 use super::network::{Network, NetworkSum, Part};
 use super::vehicles::Vehicle;
-use crate::model::{CityRow, Id};
-use crate::operators::{Aggregate, aggregate};
+use crate::model::Id;
+use crate::operators::{Aggregate, totals};
 use crate::view::View;
 use crate::{Diff, Rows};
 
@@ -36,7 +36,7 @@ enum Counted {
     Traffic(Part),
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct ZoneSum {
     vehicles: Diff,
     moving: Diff,
@@ -59,7 +59,7 @@ impl Aggregate<Counted> for ZoneSum {
     }
 
     fn output(&self) -> Option<ZoneFigures> {
-        let traffic = self.traffic.output();
+        let traffic = Aggregate::<Part>::output(&self.traffic);
         let any = self.vehicles > 0 || self.emergencies > 0 || traffic.is_some();
         any.then_some(ZoneFigures {
             vehicles: self.vehicles as u32,
@@ -70,13 +70,28 @@ impl Aggregate<Counted> for ZoneSum {
     }
 }
 
+impl Aggregate<Self> for ZoneSum {
+    type Output = ZoneFigures;
+
+    fn add(&mut self, other: Self, diff: Diff) {
+        self.vehicles += diff * other.vehicles;
+        self.moving += diff * other.moving;
+        self.emergencies += diff * other.emergencies;
+        self.traffic.add(other.traffic, diff);
+    }
+
+    fn output(&self) -> Option<ZoneFigures> {
+        Aggregate::<Counted>::output(self)
+    }
+}
+
 /// How does each zone fare? No row for a zone while there is nothing to show.
 ///
-/// | time | vehicles            | reports     | parts            | city               | output                        |
-/// |-----:|---------------------|-------------|------------------|--------------------|-------------------------------|
-/// |    0 | +(v, east, moving)  |             | +(a, 4 fixes)    |                    | +(east: 1 vehicle, 1 moving)  |
-/// |    1 |                     |             |                  | +(a lies in east)  | -… +(east: 1 vehicle, 1 moving, traffic of a) |
-/// |    2 | -(v, east, moving)  | +(r in west)|                  | -(a lies in east)  | -… +(west: 1 emergency)       |
+/// | time | vehicles            | reports     | parts            | output                        |
+/// |-----:|---------------------|-------------|------------------|-------------------------------|
+/// |    0 | +(v, east, moving)  |             |                  | +(east: 1 vehicle, 1 moving)  |
+/// |    1 |                     |             | +(east, of a)    | -… +(east: 1 vehicle, 1 moving, traffic of a) |
+/// |    2 | -(v, east, moving)  | +(r in west)| -(east, of a)    | -… +(west: 1 emergency)       |
 ///
 /// ```
 /// # use smartcity_dataflow::{city::{vehicles::Vehicle, zones::zones}, model::*, testing::{at, trace}};
@@ -92,7 +107,7 @@ impl Aggregate<Counted> for ZoneSum {
 ///     &[at(0, (v, vehicle))],
 ///     |vehicles| {
 ///         let none = vehicles.clone();
-///         zones(vehicles, none.clone().flat_map(|_| None), none.clone().flat_map(|_| None), none.flat_map(|_| None))
+///         zones(vehicles, none.clone().flat_map(|_| None), none.flat_map(|_| None))
 ///     },
 ///     5,
 /// );
@@ -102,18 +117,13 @@ impl Aggregate<Counted> for ZoneSum {
 pub fn zones<'s>(
     vehicles: Rows<'s, (Id, Vehicle)>,
     reports: Rows<'s, (Id, ActiveReport)>,
-    parts: Rows<'s, (Id, Part)>,
-    city: Rows<'s, CityRow>,
+    parts: Rows<'s, (Option<Id>, Part)>,
 ) -> Rows<'s, (Id, ZoneFigures)> {
     let vehicles =
         vehicles.flat_map(|(_, vehicle)| vehicle.zone.map(|zone| (zone, Counted::Vehicle { moving: vehicle.moving })));
     let reports = reports.flat_map(|(_, report)| report.zone.map(|zone| (zone, Counted::Emergency)));
-    let zone_of_segment = city.flat_map(|row| match row {
-        CityRow::Segment(segment) => segment.zone.map(|zone| (segment.id, zone)),
-        _ => None,
-    });
-    let traffic = parts.join_map(zone_of_segment, |_, part, zone| (*zone, Counted::Traffic(*part)));
-    aggregate::<_, _, ZoneSum>(vehicles.concat(reports).concat(traffic), "Zones", |_| None)
+    let traffic = parts.flat_map(|(zone, part)| zone.map(|zone| (zone, Counted::Traffic(part))));
+    totals::<_, _, ZoneSum>(vehicles.concat(reports).concat(traffic), "Zones", |_| None)
 }
 
 #[cfg(test)]

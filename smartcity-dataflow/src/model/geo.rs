@@ -86,12 +86,12 @@ fn cos_q20(lat: i64) -> i64 {
 ///
 /// Abramowitz and Stegun 4.4.49, error below 10⁻⁵ rad.
 fn atan_centidegrees(part: i64, whole: i64) -> i64 {
-    const COEFFICIENTS: [i128; 5] = [20_835_100, -85_133_000, 180_141_000, -330_299_500, 999_866_000]; // times 10⁹
-    let ratio = i128::from(part) * 1_000_000_000 / i128::from(whole.max(1));
+    const COEFFICIENTS: [i64; 5] = [20_835_100, -85_133_000, 180_141_000, -330_299_500, 999_866_000]; // times 10⁹
+    let ratio = share(1_000_000_000, part, whole.max(1));
     let square = ratio * ratio / 1_000_000_000;
     let series = COEFFICIENTS.into_iter().reduce(|sum, next| sum * square / 1_000_000_000 + next).unwrap_or(0);
-    const CENTIDEGREES_PER_RADIAN: i128 = 5_729_578; // times 10³
-    (ratio * series / 1_000_000_000 * CENTIDEGREES_PER_RADIAN / 1_000 / 1_000_000_000) as i64
+    const CENTIDEGREES_PER_RADIAN: i64 = 5_729_578; // times 10³
+    ratio * series / 1_000_000_000 * CENTIDEGREES_PER_RADIAN / 1_000 / 1_000_000_000
 }
 
 fn heading_of(east: i64, north: i64) -> Heading {
@@ -126,6 +126,17 @@ pub fn distance_mm(a: Point, b: Point) -> Millimetres {
     Millimetres(hypotenuse(east, north))
 }
 
+/// Whether two places are at most so far apart. Cheaper than their distance: most pairs that are not differ enough in latitude.
+pub fn is_within(a: Point, b: Point, reach: Millimetres) -> bool {
+    let north = (i64::from(b.lat) - i64::from(a.lat)) * NANOMETRES_PER_UNIT / 1_000_000;
+    if north.abs() > reach.0 {
+        return false;
+    }
+    let (east, north) = b.offset_mm(a);
+    let square = |value: i64| i128::from(value) * i128::from(value);
+    square(east) + square(north) <= square(reach.0)
+}
+
 /// Direction from `a` to `b`; `None` where they are one place.
 pub fn bearing(a: Point, b: Point) -> Option<Heading> {
     (a != b).then(|| {
@@ -147,25 +158,54 @@ pub struct Projection {
 
 /// The nearest place to `point` on `line`; the first of equally near ones, `None` for a line of fewer than two points.
 pub fn project(point: Point, line: &[Point]) -> Option<Projection> {
-    let mut nearest: Option<Projection> = None;
+    let mut corners = line.iter().map(|corner| corner.offset_mm(point));
+    let mut from = corners.next()?;
     let mut walked = 0;
-    for leg in line.windows(2) {
-        let (east, north) = leg[1].offset_mm(leg[0]);
-        let (x, y) = point.offset_mm(leg[0]);
-        let length = hypotenuse(east, north);
-        if length == 0 {
-            continue;
+    let mut nearest: Option<(i64, i64, (i64, i64))> = None;
+    for to in corners {
+        let leg = (to.0 - from.0, to.1 - from.1);
+        let length = hypotenuse(leg.0, leg.1);
+        if length > 0 {
+            let along = scalar_over(from, leg, length).clamp(0, length);
+            let part = |whole: i64| share(whole, along, length);
+            let distance = if along == 0 {
+                hypotenuse(from.0, from.1)
+            } else if along == length {
+                hypotenuse(to.0, to.1)
+            } else {
+                hypotenuse(from.0 + part(leg.0), from.1 + part(leg.1))
+            };
+            if nearest.is_none_or(|(least, ..)| distance < least) {
+                nearest = Some((distance, walked + along, leg));
+            }
+            walked += length;
         }
-        let dot = i128::from(x) * i128::from(east) + i128::from(y) * i128::from(north);
-        let along = (dot / i128::from(length)).clamp(0, i128::from(length)) as i64;
-        let distance = Millimetres(hypotenuse(x - east * along / length, y - north * along / length));
-        if nearest.is_none_or(|nearest| distance < nearest.distance) {
-            nearest =
-                Some(Projection { distance, along: Millimetres(walked + along), heading: heading_of(east, north) });
-        }
-        walked += length;
+        from = to;
     }
-    nearest
+    nearest.map(|(distance, along, (east, north))| Projection {
+        distance: Millimetres(distance),
+        along: Millimetres(along),
+        heading: heading_of(east, north),
+    })
+}
+
+/// How far along a leg the origin falls: the scalar product of the way from the leg's start and the leg, over its length.
+fn scalar_over(start: (i64, i64), leg: (i64, i64), length: i64) -> i64 {
+    let is_small = [start.0, start.1, leg.0, leg.1].into_iter().all(|value| value.abs() < 1 << 30);
+    if is_small {
+        -(start.0 * leg.0 + start.1 * leg.1) / length
+    } else {
+        let product = |a: i64, b: i64| i128::from(a) * i128::from(b);
+        (-(product(start.0, leg.0) + product(start.1, leg.1)) / i128::from(length)) as i64
+    }
+}
+
+/// `whole * part / length`, where `part` is at most `length`.
+fn share(whole: i64, part: i64, length: i64) -> i64 {
+    match whole.checked_mul(part) {
+        Some(product) => product / length,
+        None => (i128::from(whole) * i128::from(part) / i128::from(length)) as i64,
+    }
 }
 
 /// Length of a line.
@@ -227,6 +267,8 @@ impl Ring {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const TOWN: Point = Point { lat: 377_700_000, lon: -1_224_200_000 };
@@ -269,5 +311,54 @@ mod tests {
         assert!(ring.contains(at(1_000, 5_000)));
         assert!(!ring.contains(at(5_000, 8_000)), "the notch is outside");
         assert!(!ring.contains(at(-1_000, 5_000)));
+    }
+
+    /// Distance from the origin to a leg, and how far along that is, by finer fractions.
+    fn project_slowly(from: (i64, i64), to: (i64, i64)) -> (i128, i128) {
+        const FINE: i128 = 1_000_000;
+        let [x, y, dx, dy] = [from.0, from.1, to.0 - from.0, to.1 - from.1].map(i128::from);
+        let (square, dot, cross) = (dx * dx + dy * dy, -(x * dx + y * dy), x * dy - y * dx);
+        if square == 0 || dot <= 0 {
+            ((x * x + y * y).isqrt(), 0)
+        } else if dot >= square {
+            (((x + dx).pow(2) + (y + dy).pow(2)).isqrt(), square.isqrt())
+        } else {
+            let length = (square * FINE * FINE).isqrt();
+            (cross.abs() * FINE / length, dot * FINE / length)
+        }
+    }
+
+    /// A place within so many millimetres of the town.
+    fn near(reach: i64) -> impl Strategy<Value = Point> {
+        (-reach..reach, -reach..reach).prop_map(|(east, north)| TOWN.shifted(east, north))
+    }
+
+    proptest! {
+        #[test]
+        fn a_projection_is_that_of_the_nearest_leg(
+            (point, line) in prop::sample::select(vec![50, 40_000, 3_000_000, 9_000_000_000])
+                .prop_flat_map(|reach| (near(reach), prop::collection::vec(near(reach), 1..6)))
+        ) {
+            let found = project(point, &line);
+            let corners: Vec<_> = line.iter().map(|corner| corner.offset_mm(point)).collect();
+            let legs = corners.windows(2).scan(0, |walked, leg| {
+                let (distance, along) = project_slowly(leg[0], leg[1]);
+                let start = *walked;
+                *walked += i128::from(hypotenuse(leg[1].0 - leg[0].0, leg[1].1 - leg[0].1));
+                Some((distance, start + along, heading_of(leg[1].0 - leg[0].0, leg[1].1 - leg[0].1)))
+            });
+            let legs: Vec<_> = legs.collect();
+            let least = legs.iter().map(|(distance, ..)| *distance).min();
+            prop_assert_eq!(found.is_some(), line.windows(2).any(|leg| leg[0] != leg[1]));
+            let Some(found) = found else { return Ok(()) };
+            prop_assert!((i128::from(found.distance.0) - least.unwrap()).abs() <= 3, "{:?} {:?}", found, legs);
+            // Where legs are equally near, it is one of them.
+            let is_leg = |&(distance, along, heading): &(i128, i128, Heading)| {
+                (distance - i128::from(found.distance.0)).abs() <= 3
+                    && (along - i128::from(found.along.0)).abs() <= 6
+                    && heading == found.heading
+            };
+            prop_assert!(legs.iter().any(is_leg), "{:?} {:?}", found, legs);
+        }
     }
 }

@@ -15,11 +15,11 @@ pub use city::{
     Alias, Camera, City, CityRow, IncidentRule, Priority, ResponseUnit, Road, RoadClass, Segment, Severity, Station,
     Successor, Zone,
 };
-pub use geo::{Bounds, Point, Projection, Ring, bearing, distance_mm, length_mm, project};
+pub use geo::{Bounds, Point, Projection, Ring, bearing, distance_mm, is_within, length_mm, project};
 pub use id::{Id, Name, Names, Namespace};
 pub use offsets::UtcOffsets;
 pub use reading::{
-    Body, Camera as CameraReading, Fix, Instant, Kind, Origin, Placed, Quantity, Reading, Reason, Rejected, Report,
-    ReportStatus, Sensor, Sky, Unit, VehicleDetails, Weather,
+    Body, Camera as CameraReading, Fix, Instant, Kind, NameUse, Origin, Placed, Quantity, Reading, Reason, Rejected,
+    Report, ReportStatus, Sensor, Sky, Unit, Unusable, VehicleDetails, Weather,
 };
 pub use units::{Heading, Kmh, Milli, Millimetres, Millis, Ratio};

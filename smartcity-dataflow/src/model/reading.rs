@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Heading, Id, Kmh, Milli, Millis, Point};
+use super::{Heading, Id, Kmh, Milli, Millis, Name, Point};
 use crate::Time;
 
 /// Which feed a reading came by.
@@ -69,9 +69,9 @@ pub enum Instant {
     Local(Millis),
 }
 
-/// One reading. `T` is [`Instant`] as decoded and [`Millis`] once normalised.
+/// One reading. `T` is [`Instant`] as decoded and [`Millis`] once normalised; `B` is what it may say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Reading<T = Millis> {
+pub struct Reading<T = Millis, B = Body> {
     /// Event time: when the sensor says it was so. First, so that readings sort by it.
     pub time: T,
     /// Where it was read.
@@ -87,27 +87,42 @@ pub struct Reading<T = Millis> {
     /// Where the sensor was, if it said so.
     pub place: Option<Point>,
     /// What it said.
-    pub body: Body,
+    pub body: B,
 }
 
-impl Reading {
+impl<B> Reading<Millis, B> {
     /// How long after the event the engine learnt of it, in milliseconds; negative for an event in the future.
     pub fn lag(&self) -> i64 {
         i64::try_from(self.arrived).unwrap_or(i64::MAX).saturating_sub(self.time.0)
+    }
+
+    /// The reading with another body.
+    pub fn with<C>(self, body: C) -> Reading<Millis, C> {
+        let Self { time, origin, kind, id, device, arrived, place, .. } = self;
+        Reading { time, origin, kind, id, device, arrived, place, body }
     }
 }
 
 /// An accepted reading at its place in the city, as the city was when the reading came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Placed {
+pub struct Placed<B = Body> {
     /// The reading. First, so that placed readings sort by event time too.
-    pub reading: Reading,
-    /// The segment a vehicle is on, where one is near enough.
+    pub reading: Reading<Millis, B>,
+    /// The segment a vehicle or camera is on, where one is near enough.
     pub segment: Option<Id>,
     /// The named road of that segment.
     pub road: Option<Id>,
     /// The zone the reading's place lies in.
     pub zone: Option<Id>,
+}
+
+impl Placed {
+    /// The reading, if `pick` finds in it what it looks for.
+    pub fn only<B>(self, pick: impl FnOnce(Body) -> Option<B>) -> Option<Placed<B>> {
+        let Self { reading, segment, road, zone } = self;
+        let body = pick(reading.body)?;
+        Some(Placed { reading: reading.with(body), segment, road, zone })
+    }
 }
 
 /// What a reading says.
@@ -138,6 +153,17 @@ pub struct Fix {
     pub vehicle_type: Option<Id>,
     /// Make and model, where the vehicle reports itself.
     pub details: Option<VehicleDetails>,
+    /// What the message stated and what cannot be, so that it counts as not reported.
+    pub unusable: Unusable,
+}
+
+/// What a vehicle's message stated and what cannot be: -1, 511, 65535 and other numbers that senders write for "not known".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Unusable {
+    /// A speed below 0 or above 500 km/h.
+    pub speed: bool,
+    /// A heading below 0 or above 360 degrees.
+    pub heading: bool,
 }
 
 /// What a vehicle says of itself.
@@ -266,6 +292,20 @@ pub struct Report {
     pub description: Option<Id>,
 }
 
+/// A message spoke of something by its name.
+///
+/// Who makes readings says a name with the first message of a kind that uses it, and again once
+/// [`NAME_BUCKET_MS`](crate::city::statics::NAME_BUCKET_MS) have passed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct NameUse {
+    /// Engine tick at which it was learnt.
+    pub at: Time,
+    /// The kind of the message: how long what it says can be shown.
+    pub kind: Kind,
+    /// The name.
+    pub name: Name,
+}
+
 /// A physical quantity that a generic sensor reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -388,7 +428,7 @@ pub enum Reason {
     OffEarth,
     /// Latitude and longitude are both zero: a receiver without a fix.
     NullIsland,
-    /// A speed below 0 or above 500 km/h.
+    /// A camera's speed below 0 or above 500 km/h. Of a vehicle it is only [not reported](Unusable).
     SpeedOutOfRange,
     /// A weather or sensor value that nature does not reach.
     ValueOutOfRange,

@@ -15,7 +15,7 @@ pub trait Aggregate<V>: Default + 'static {
     /// Adds `row`, `diff` times.
     fn add(&mut self, row: V, diff: Diff);
 
-    /// The sum; `None` where no row is left.
+    /// The sum; `None` only where no row is left, or those left add up to nothing: it is forgotten then, and begins anew.
     fn output(&self) -> Option<Self::Output>;
 }
 

@@ -25,7 +25,9 @@ use crate::{Diff, Rows};
 /// ```
 pub fn count<'s, K: ExchangeData + Hash>(rows: Rows<'s, K>, name: &str) -> Rows<'s, (K, u64)> {
     let add = |copies: &mut FxHashMap<K, Diff>, row, diff| *copies.entry(row).or_default() += diff;
-    let of_worker = combine(rows, name, add, |copies| copies.into_iter().map(|(row, copies)| ((row, ()), copies)));
+    let of_worker = combine(rows, &format!("{name}OfWorker"), add, |copies| {
+        copies.into_iter().map(|(row, copies)| ((row, ()), copies))
+    });
     aggregate::<_, _, Copies>(of_worker, name, |_| None)
 }
 

@@ -4,10 +4,10 @@
 //! |---|---|---|
 //! | [`dedup`] | which messages were accepted, each once? | an id and a token for the retention |
 //! | [`latest`] | what did each key say last? | the live rows of a key |
-//! | [`predecessor`] | what did the same key say just before? | the live rows of a key |
 //! | [`expire`] | which rows are still alive? | one copy of each live row |
 //! | [`validate`] | which rows can be used, and why not the others? | none |
 //! | [`aggregate`] | what do the rows of each key add up to? | one accumulator a key |
+//! | [`totals`] | the same, of many rows for few keys? | one accumulator a key |
 //! | [`Window`] | into which windows of event time does a row fall? | none; `aggregate` by window |
 //! | [`count`] | how often is each row there? | one number a row |
 //! | [`combine`] | what do the rows of a tick come to on each worker? | one tick |
@@ -27,8 +27,8 @@ mod keyed;
 mod latest;
 mod map_with;
 mod newest;
-mod predecessor;
 mod stash;
+mod totals;
 mod validate;
 mod window;
 
@@ -41,7 +41,7 @@ pub use keyed::{Keep, Turn, keyed, keyed_with};
 pub use latest::latest;
 pub use map_with::{AsOf, map_with};
 pub use newest::newest;
-pub use predecessor::{Followed, predecessor};
 pub(crate) use stash::Stash;
+pub use totals::totals;
 pub use validate::validate;
 pub use window::Window;

@@ -2,10 +2,10 @@
 
 use smartcity_dataflow::model::Heading;
 
-/// The heading of `degrees`, wrapped into one turn; `None` for a number that is not finite.
+/// The heading of `degrees`, 0 to 360; `None` for a number that no direction has: what senders write for "not known" (-1,
+/// 511, 65535), and a fault.
 pub(super) fn from_degrees(degrees: f64) -> Option<Heading> {
-    let turn = (degrees % 360.0 * 100.0).round();
-    turn.is_finite().then(|| Heading::from_centidegrees(turn as i64))
+    (0.0..=360.0).contains(&degrees).then(|| Heading::from_centidegrees((degrees * 100.0).round() as i64))
 }
 
 /// The heading of a compass word; `None` for another word.
@@ -51,11 +51,13 @@ mod tests {
     }
 
     #[test]
-    fn degrees_wrap_into_one_turn() {
-        assert_eq!(from_degrees(-45.0), Some(Heading::from_centidegrees(31_500)));
-        assert_eq!(from_degrees(359.999), Some(Heading::from_centidegrees(0)));
-        assert!(from_degrees(1e300).is_some());
-        assert_eq!(from_degrees(f64::NAN), None);
-        assert_eq!(from_degrees(f64::INFINITY), None);
+    fn degrees_go_once_around() {
+        for (degrees, centidegrees) in [(0.0, 0), (-0.0, 0), (15.355, 1_536), (359.999, 0), (360.0, 0)] {
+            assert_eq!(from_degrees(degrees), Some(Heading::from_centidegrees(centidegrees)), "{degrees}");
+        }
+        for degrees in [-1.0, -0.001, 360.001, 361.0, 511.0, 655.35, 3_599.0, 65_535.0, 1e300, f64::NAN, f64::INFINITY]
+        {
+            assert_eq!(from_degrees(degrees), None, "{degrees}");
+        }
     }
 }

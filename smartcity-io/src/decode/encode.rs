@@ -39,7 +39,7 @@ enum Fieldset {
         #[serde(skip_serializing_if = "Option::is_none")]
         speed: Option<Kmh>,
         #[serde(skip_serializing_if = "Option::is_none")]
-        direction: Option<Heading>,
+        direction: Option<Direction>,
         #[serde(skip_serializing_if = "Option::is_none")]
         make: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,11 +89,23 @@ enum Fieldset {
     },
 }
 
+/// A vehicle's direction in degrees.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Direction {
+    Degrees(Heading),
+    Unusable(i8),
+}
+
+/// What is written for a speed or direction that a message stated and that cannot be.
+const UNUSABLE: i8 = -1;
+
 /// Writes a reading as a message of the contract.
 ///
 /// `text` looks an id up, the message's own included. An id without a text is written as its 16 hex digits; where that
 /// is the sender of a withdrawal it is left out. With all texts known, decoding the message gives the reading again
-/// (except for where and when it was learnt).
+/// (except for where and when it was learnt). A speed or direction that was stated and cannot be is written as -1, which
+/// cannot be either.
 pub fn to_json<'n>(reading: &Reading<Instant>, topics: &TopicMap, text: impl Fn(Id) -> Option<&'n str>) -> Encoded {
     let texts = |id: Id| text(id).map_or_else(|| id.to_string(), str::to_owned);
     let key = texts(reading.id);
@@ -122,11 +134,14 @@ fn timestamp(time: Instant) -> String {
 
 fn fieldset(body: &Body, text: impl Fn(Id) -> String) -> Fieldset {
     match *body {
-        Body::Fix(Fix { speed, heading, vehicle_type, details }) => {
+        Body::Fix(Fix { speed, heading, vehicle_type, details, unusable }) => {
             let details = details.unwrap_or_default();
+            let impossible = Kmh(i64::from(UNUSABLE) * 1_000);
             Fieldset::Fix {
-                speed,
-                direction: heading,
+                speed: speed.or(unusable.speed.then_some(impossible)),
+                direction: heading
+                    .map(Direction::Degrees)
+                    .or(unusable.heading.then_some(Direction::Unusable(UNUSABLE))),
                 make: details.make.map(&text),
                 model: details.model.map(&text),
                 year: details.year,

@@ -30,6 +30,24 @@ impl Fault {
     }
 }
 
+const KMH: &str = "a number of km/h";
+
+/// What a field states of something that a reading can do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stated<T> {
+    pub(super) value: Option<T>,
+    /// It states something that cannot be, so there is no value.
+    pub(super) is_unusable: bool,
+}
+
+impl<T> Stated<T> {
+    fn of(number: Option<f64>, value: impl FnOnce(f64) -> Option<T>) -> Self {
+        let stated = number.is_some();
+        let value = number.and_then(value);
+        Self { is_unusable: stated && value.is_none(), value }
+    }
+}
+
 /// A field's value. Absent and null are the same.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) enum Field<'a> {
@@ -94,7 +112,17 @@ impl<'a> Field<'a> {
 
     /// The finite number of the field, also where it is written as a text.
     pub(super) fn number(&self, field: &str, expected: &str) -> Result<Option<f64>, Fault> {
-        let number = match self {
+        let number = self.any_number(field, expected)?;
+        if number.is_none_or(f64::is_finite) {
+            Ok(number)
+        } else {
+            Err(Fault::wrong(Reason::BadNumber, field, self, "a finite number"))
+        }
+    }
+
+    /// The number of the field; as a text it may be one that is not finite.
+    fn any_number(&self, field: &str, expected: &str) -> Result<Option<f64>, Fault> {
+        Ok(Some(match self {
             Self::Missing => return Ok(None),
             Self::Whole(number) => *number as f64,
             Self::Number(number) => *number,
@@ -103,18 +131,17 @@ impl<'a> Field<'a> {
                 text.trim().parse().map_err(|_| Fault::wrong(Reason::WrongType, field, self, expected))?
             }
             _ => return Err(Fault::wrong(Reason::WrongType, field, self, expected)),
-        };
-        if number.is_finite() {
-            Ok(Some(number))
-        } else {
-            Err(Fault::wrong(Reason::BadNumber, field, self, "a finite number"))
-        }
+        }))
+    }
+
+    /// A vehicle's speed, plausible or not. A number that is none, or far too large, is no speed.
+    pub(super) fn speed(&self, field: &str) -> Result<Stated<Kmh>, Fault> {
+        Ok(Stated::of(self.any_number(field, KMH)?, Kmh::from_f64))
     }
 
     pub(super) fn kmh(&self, field: &str) -> Result<Option<Kmh>, Fault> {
-        const EXPECTED: &str = "a number of km/h";
-        let fits = |number| Kmh::from_f64(number).ok_or_else(|| Fault::wrong(Reason::BadNumber, field, self, EXPECTED));
-        self.number(field, EXPECTED)?.map(fits).transpose()
+        let fits = |number| Kmh::from_f64(number).ok_or_else(|| Fault::wrong(Reason::BadNumber, field, self, KMH));
+        self.number(field, KMH)?.map(fits).transpose()
     }
 
     pub(super) fn milli(&self, field: &str, expected: &str) -> Result<Option<Milli>, Fault> {
@@ -133,13 +160,12 @@ impl<'a> Field<'a> {
     }
 
     /// A compass word or a number of degrees; a word that means no direction is no direction.
-    pub(super) fn heading(&self, field: &str) -> Result<Option<Heading>, Fault> {
+    pub(super) fn heading(&self, field: &str) -> Result<Stated<Heading>, Fault> {
         match self {
-            Self::Text(text) => Ok(match text.trim().parse() {
-                Ok(degrees) => direction::from_degrees(degrees),
-                Err(_) => direction::from_word(text.trim()),
-            }),
-            _ => Ok(self.number(field, "a compass word or degrees")?.and_then(direction::from_degrees)),
+            Self::Text(text) if text.trim().parse::<f64>().is_err() => {
+                Ok(Stated { value: direction::from_word(text.trim()), is_unusable: false })
+            }
+            _ => Ok(Stated::of(self.any_number(field, "a compass word or degrees")?, direction::from_degrees)),
         }
     }
 

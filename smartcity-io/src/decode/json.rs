@@ -4,10 +4,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use smartcity_dataflow::Time;
 use smartcity_dataflow::model::{
-    Body, CameraReading, Fix, Id, Instant, Kind, Millis, Name, Namespace, Quantity, Reading, Reason, Rejected, Report,
-    ReportStatus, Sensor, Sky, Unit, VehicleDetails, Weather,
+    Body, CameraReading, Fix, Id, Instant, Kind, Millis, NameUse, Namespace, Quantity, Reading, Reason, Rejected,
+    Report, ReportStatus, Sensor, Sky, Unit, Unusable, VehicleDetails, Weather,
 };
 
 use super::field::{Fault, Field, beginning};
@@ -30,7 +29,10 @@ use crate::source::Batch;
 /// | sensor | `kind`, `value`, `unit` | for the unit: the usual one of the quantity |
 ///
 /// A field that is there but cannot be read rejects the message, wherever the field is optional too: a broken value is
-/// quarantined and seen, not dropped. Only a direction in unknown words is just no direction.
+/// quarantined and seen, not dropped. Three are just not reported, since the rest of the reading is good: a direction in
+/// unknown words; a direction in degrees that are not within 0 to 360; and a vehicle's speed that cannot be one, of which
+/// the decoder leaves to the dataflow what fits its numbers. What a fix states in vain is in
+/// [`Fix::unusable`](smartcity_dataflow::model::Fix::unusable).
 ///
 /// A message is withdrawn by a tombstone (no value, the id as the key) or by `{"id": ..., "withdrawn": true}`. The
 /// device of a withdrawal that names none is the message's id in the namespace of devices.
@@ -182,7 +184,7 @@ impl JsonDecoder {
         &mut self,
         kind: Option<Kind>,
         message: &Message<'_>,
-        names: &mut Vec<(Time, Name)>,
+        names: &mut Vec<NameUse>,
     ) -> Result<Reading<Instant>, Fault> {
         let kind = kind.ok_or_else(|| {
             Fault::wrong(Reason::UnknownTopic, "topic", format_args!("{:?}", message.topic), "a configured topic")
@@ -209,7 +211,7 @@ impl JsonDecoder {
             return Err(Fault::missing("location", "[latitude, longitude] in degrees"));
         }
         let at = message.arrival.stamp(Some(self.utc_millis(time)));
-        let mut speaker = Speaker { book: &mut self.names, at, names };
+        let mut speaker = Speaker { book: &mut self.names, kind, at, names };
         let body = match kind {
             Kind::Vehicle | Kind::Gps => fix(&fields, &mut speaker)?,
             Kind::Traffic => camera(&fields, &device, &mut speaker)?,
@@ -235,7 +237,7 @@ impl JsonDecoder {
         id: &str,
         fields: &Fields<'_>,
         message: &Message<'_>,
-        names: &mut Vec<(Time, Name)>,
+        names: &mut Vec<NameUse>,
     ) -> Result<Reading<Instant>, Fault> {
         let time = fields.timestamp.instant("timestamp")?;
         let place = fields.location.place("location")?;
@@ -248,7 +250,7 @@ impl JsonDecoder {
             kind,
             id: Id::new(Namespace::Message, id),
             device: match device {
-                Some(device) => self.names.id(Namespace::Device, &device, at, names),
+                Some(device) => self.names.id(kind, Namespace::Device, &device, at, names),
                 None => Id::new(Namespace::Device, id),
             },
             arrived: at.arrived,
@@ -271,17 +273,18 @@ impl JsonDecoder {
 /// Says the names of one message.
 struct Speaker<'a> {
     book: &'a mut NameBook,
+    kind: Kind,
     at: Stamp,
-    names: &'a mut Vec<(Time, Name)>,
+    names: &'a mut Vec<NameUse>,
 }
 
 impl Speaker<'_> {
     fn id(&mut self, namespace: Namespace, text: &str) -> Id {
-        self.book.id(namespace, text, self.at, self.names)
+        self.book.id(self.kind, namespace, text, self.at, self.names)
     }
 
     fn class_of(&mut self, word: &str) -> Id {
-        self.book.class(word, self.at, self.names)
+        self.book.class(self.kind, word, self.at, self.names)
     }
 
     /// The id of a text as it is written.
@@ -302,11 +305,13 @@ fn fix(fields: &Fields<'_>, speaker: &mut Speaker<'_>) -> Result<Body, Fault> {
         year: fields.year.year("year")?,
         fuel: speaker.class("fuel_type", &fields.fuel_type)?,
     };
+    let (speed, heading) = (fields.speed.speed("speed")?, fields.direction.heading("direction")?);
     Ok(Body::Fix(Fix {
-        speed: fields.speed.kmh("speed")?,
-        heading: fields.direction.heading("direction")?,
+        speed: speed.value,
+        heading: heading.value,
         vehicle_type: speaker.class("vehicle_type", &fields.vehicle_type)?,
         details: (details != VehicleDetails::default()).then_some(details),
+        unusable: Unusable { speed: speed.is_unusable, heading: heading.is_unusable },
     }))
 }
 
@@ -315,7 +320,7 @@ fn camera(fields: &Fields<'_>, device: &str, speaker: &mut Speaker<'_>) -> Resul
     Ok(Body::Camera(CameraReading {
         camera: speaker.id(Namespace::Camera, camera.as_deref().unwrap_or(device)),
         speed: fields.speed.kmh("speed")?.ok_or_else(|| Fault::missing("speed", "a number of km/h"))?,
-        heading: fields.direction.heading("direction")?,
+        heading: fields.direction.heading("direction")?.value,
     }))
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! topic ── TopicMap ──▶ kind ┐
 //! key, value ── JSON fields ─┼──▶ Reading<Instant>  (what the sensor said)
-//! arrival ── Stamp ──────────┘    Name              (the texts it used, once an hour)
+//! arrival ── Stamp ──────────┘    NameUse           (the texts it used, once in ten minutes)
 //!                                 Rejected          (what is wrong with the message, and how it began)
 //! ```
 //!

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use smartcity_dataflow::model::{
     Body, CameraReading, Fix, Heading, Id, Instant, Kind, Kmh, Milli, Millis, Name, Names, Namespace, Point, Quantity,
-    Reading, Report, ReportStatus, Sensor, Sky, Unit, VehicleDetails, Weather,
+    Reading, Report, ReportStatus, Sensor, Sky, Unit, Unusable, VehicleDetails, Weather,
 };
 
 use super::tests::{ARRIVED, decode_parts, origin, shared, text};
@@ -24,7 +24,7 @@ fn every_message_of_the_original_producer_decodes() {
         let reading = batch.readings[0];
         assert_eq!(reading.id, Id::new(Namespace::Message, &key));
         assert!(matches!(reading.time, Instant::Local(_)));
-        let names: Names = batch.names.into_iter().map(|(_, name)| name).chain([message_name(&key)]).collect();
+        let names: Names = batch.names.into_iter().map(|named| named.name).chain([message_name(&key)]).collect();
         assert_eq!(encoded_and_decoded(&reading, &names), reading, "{line}");
         *kinds.entry(reading.kind).or_default() += 1;
     }
@@ -46,7 +46,7 @@ fn encoded_and_decoded(reading: &Reading<Instant>, names: &Names) -> Reading<Ins
 prop_compose! {
     fn any_fix()(
         speed in option(-1_000i64..500_000), heading in option(0i64..36_000),
-        texts in proptest::array::uniform4(any::<bool>()), year in option(0u16..3_000),
+        unusable_heading in any::<bool>(), texts in proptest::array::uniform4(any::<bool>()), year in option(0u16..3_000),
     ) -> Body {
         let some = |i: usize, text: &str| texts[i].then(|| Id::new(Namespace::Text, text));
         let details = VehicleDetails {
@@ -57,6 +57,7 @@ prop_compose! {
             heading: heading.map(Heading::from_centidegrees),
             vehicle_type: some(3, "bus"),
             details: (details != VehicleDetails::default()).then_some(details),
+            unusable: Unusable { speed: false, heading: heading.is_none() && unusable_heading },
         })
     }
 }

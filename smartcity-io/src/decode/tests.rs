@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use smartcity_dataflow::model::{
     Body, CameraReading, Fix, Heading, Id, Instant, Kind, Kmh, Milli, Millis, Namespace, Origin, Point, Quantity,
-    Reading, Reason, Rejected, Report, ReportStatus, Sensor, Sky, Unit, VehicleDetails, Weather,
+    Reading, Reason, Rejected, Report, ReportStatus, Sensor, Sky, Unit, Unusable, VehicleDetails, Weather,
 };
 
 use super::*;
@@ -30,7 +30,7 @@ fn decode(topic: &str, value: &str) -> Batch {
 fn accepted(topic: &str, value: &str) -> (Reading<Instant>, Vec<String>) {
     let batch = decode(topic, value);
     assert!(batch.rejected.is_empty(), "{:?}", batch.rejected);
-    (batch.readings[0], batch.names.iter().map(|(_, name)| name.text.to_string()).collect())
+    (batch.readings[0], batch.names.iter().map(|named| named.name.text.to_string()).collect())
 }
 
 fn rejected(topic: &str, value: &str) -> Rejected {
@@ -71,6 +71,7 @@ fn a_vehicle_reports_its_motion_and_what_it_is() {
                     year: Some(2024),
                     fuel: Some(text("hybrid")),
                 }),
+                unusable: Unusable::default(),
             }),
         }
     );
@@ -84,6 +85,51 @@ fn a_fix_needs_no_more_than_device_time_and_place() {
     assert_eq!(reading.time, Instant::Utc(Millis(1_795_443_470_416)));
     assert_eq!(reading.body, Body::Fix(Fix::default()));
     assert_eq!(names, ["bus 7"]);
+}
+
+#[test]
+fn a_fix_outlives_a_speed_and_a_direction_that_cannot_be() {
+    let fix = |speed: &str, direction: &str| {
+        let message = format!(
+            r#"{{"device_id":"v","timestamp":1795443470416,"location":[51.6,-0.16],"speed":{speed},"direction":{direction}}}"#
+        );
+        let Body::Fix(fix) = accepted("gps_data", &message).0.body else { panic!("a fix") };
+        fix
+    };
+    for direction in ["-1", "361", "511", "3599", "65535", "\"655.35\"", "\"-1\"", "\"NaN\"", "18446744073709551615"] {
+        let unusable = Unusable { speed: false, heading: true };
+        assert_eq!(fix("null", direction), Fix { unusable, ..Fix::default() }, "{direction}");
+    }
+    for direction in ["null", "\"\"", "\"up\""] {
+        assert_eq!(fix("null", direction), Fix::default(), "{direction} states none");
+    }
+    for (direction, degrees) in [("0", 0), ("360", 0), ("\"360.0\"", 0), ("359.5", 35_950)] {
+        let heading = Some(Heading::from_centidegrees(degrees));
+        assert_eq!(fix("null", direction), Fix { heading, ..Fix::default() });
+    }
+    for speed in ["1e300", "\"NaN\"", "18446744073709551615"] {
+        let unusable = Unusable { speed: true, heading: false };
+        assert_eq!(fix(speed, "null"), Fix { unusable, ..Fix::default() }, "{speed}");
+    }
+    for (speed, kmh) in [("-1", -1_000), ("511", 511_000), ("\"65535\"", 65_535_000)] {
+        assert_eq!(fix(speed, "null"), Fix { speed: Some(Kmh(kmh)), ..Fix::default() }, "judged by the dataflow");
+    }
+}
+
+#[test]
+fn an_unusable_speed_and_direction_are_written_as_such() {
+    let unusable = Unusable { speed: true, heading: true };
+    let (reading, _) = accepted("gps_data", r#"{"device_id":"v","timestamp":1795443470416,"location":[51.6,-0.16]}"#);
+    let stated = Reading { body: Body::Fix(Fix { unusable, ..Fix::default() }), ..reading };
+    let encoded = to_json(&stated, &TopicMap::default(), |_| None);
+    assert!(encoded.value.contains(r#""speed":-1.0,"direction":-1"#), "{}", encoded.value);
+}
+
+#[test]
+fn a_camera_that_looks_nowhere_still_measures() {
+    let message = r#"{"id":"c","device_id":"C","timestamp":"2026-11-23T14:17:50Z","speed":9,"direction":511}"#;
+    let Body::Camera(camera) = accepted("traffic_data", message).0.body else { panic!("a camera") };
+    assert_eq!((camera.speed, camera.heading), (Kmh(9_000), None));
 }
 
 #[test]
@@ -238,8 +284,8 @@ fn what_is_wrong_is_named_with_field_value_and_expectation() {
         ("gps_data", "[1,2]", "\"here\"", Reason::WrongType, "location is \"here\": expected [latitude, longitude]"),
         ("gps_data", "[1,2]", "[91,2]", Reason::OffEarth, "location is [91, 2]: expected [latitude, longitude]"),
         ("gps_data", ":3", ":\"fast\"", Reason::WrongType, "speed is \"fast\": expected a number of km/h"),
-        ("gps_data", ":3", ":\"NaN\"", Reason::BadNumber, "speed is \"NaN\": expected a finite number"),
-        ("gps_data", ":3", ":1e300", Reason::BadNumber, "speed is 1"),
+        ("traffic_data", ":3", ":\"NaN\"", Reason::BadNumber, "speed is \"NaN\": expected a finite number"),
+        ("traffic_data", ":3", ":1e300", Reason::BadNumber, "speed is 1"),
         ("gps_data", ":3", ":1e999", Reason::BadNumber, "number out of range"),
         ("traffic_data", "speed", "sped", Reason::MissingField, "speed is missing: expected a number of km/h"),
         ("emergency_data", "[1,2]", "null", Reason::MissingField, "location is missing"),
@@ -280,7 +326,7 @@ fn a_rejected_message_leaves_its_names_unsaid() {
         let message = Message { topic: "traffic_data", key: None, value, origin: origin(), arrival: Arrival::At(1) };
         decoder.decode(&message, &mut batch);
     }
-    let names: Vec<_> = batch.names.iter().map(|(_, name)| &*name.text).collect();
+    let names: Vec<_> = batch.names.iter().map(|named| &*named.name.text).collect();
     assert_eq!((batch.readings.len(), batch.rejected.len(), names), (1, 1, vec!["c", "d"]));
 }
 

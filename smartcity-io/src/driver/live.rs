@@ -14,9 +14,6 @@ use crate::source::Batch;
 /// Ticks that may be on their way to the views; with more, nothing is taken from the sources.
 const TICKS_IN_FLIGHT: Time = 20;
 
-/// Rows that a tick takes; more wait for the next.
-const ROWS_PER_TICK: usize = 200_000;
-
 /// How often a clock that is moved by hand is looked at.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -27,7 +24,7 @@ impl Pacemaker {
         while !self.stopping {
             let through = self.views.snapshot().position().through;
             let is_behind = self.completed.saturating_sub(through) > TICKS_IN_FLIGHT * self.tick_ms && through > 0;
-            let mut room = if is_behind { 0 } else { ROWS_PER_TICK };
+            let mut room = if is_behind { 0 } else { self.rows_per_tick };
             while self.clock.now() <= self.tick && !self.stopping {
                 self.wait(&mut taps, &mut room);
             }
@@ -73,5 +70,5 @@ impl Pacemaker {
 fn stamp(batch: &mut Batch, tick: Time) {
     batch.readings.iter_mut().for_each(|reading| reading.arrived = tick);
     batch.rejected.iter_mut().for_each(|rejected| rejected.arrived = tick);
-    batch.names.iter_mut().for_each(|(at, _)| *at = tick);
+    batch.names.iter_mut().for_each(|named| named.at = tick);
 }

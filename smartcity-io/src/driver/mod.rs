@@ -15,6 +15,7 @@ mod crew;
 mod live;
 mod operators;
 mod pacemaker;
+mod recording;
 mod replay;
 mod taps;
 mod worker;
@@ -36,7 +37,7 @@ use timely::CommunicationConfig;
 pub use clock::{Clock, ManualClock};
 pub use crew::{Crew, Dataflow};
 pub use operators::{Arranged, OperatorFigures, OperatorMeter};
-use pacemaker::{Command, Pacemaker};
+use pacemaker::{Command, Pacemaker, ROWS_PER_TICK};
 use taps::Tap;
 pub use taps::{SourceState, SourceStatus};
 
@@ -69,6 +70,7 @@ pub struct Engine {
     settings: Settings,
     offsets: UtcOffsets,
     clock: Clock,
+    rows_per_tick: usize,
     timely: timely::Config,
     sources: Vec<Box<dyn Source>>,
     sinks: Vec<Box<dyn Sink>>,
@@ -83,6 +85,7 @@ impl Engine {
             settings: Settings::default(),
             offsets: UtcOffsets::default(),
             clock: Clock::Wall,
+            rows_per_tick: ROWS_PER_TICK,
             timely: timely::Config::process(1),
             sources: Vec::new(),
             sinks: Vec::new(),
@@ -94,6 +97,14 @@ impl Engine {
     #[must_use]
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
+        self
+    }
+
+    /// Lets a tick take this many rows, 100,000 without a word; more wait for the next tick. It bounds the memory that a
+    /// burst costs: of a live source, and of a recording with many rows of one time. At least 1.
+    #[must_use]
+    pub fn rows_per_tick(mut self, rows: usize) -> Self {
+        self.rows_per_tick = rows.max(1);
         self
     }
 
@@ -180,6 +191,7 @@ impl Engine {
         let pacemaker = Pacemaker {
             clock: self.clock,
             tick_ms: self.settings.tick_ms,
+            rows_per_tick: self.rows_per_tick,
             views: views.clone(),
             crew,
             commands: orders,

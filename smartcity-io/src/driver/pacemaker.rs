@@ -15,6 +15,9 @@ use crate::source::Batch;
 /// A worker gets at least this many readings at once, where there are so many.
 const HAND: usize = 256;
 
+/// Rows that a tick takes where nothing else is said; more wait for the next.
+pub(super) const ROWS_PER_TICK: usize = 100_000;
+
 /// What the pacemaker can be told.
 pub(super) enum Command {
     /// The city changes.
@@ -27,6 +30,8 @@ pub(super) enum Command {
 pub(super) struct Pacemaker {
     pub(super) clock: Clock,
     pub(super) tick_ms: Time,
+    /// Rows that a tick takes; more wait for the next.
+    pub(super) rows_per_tick: usize,
     pub(super) views: Views,
     pub(super) crew: Crew<CityFlow>,
     pub(super) commands: Receiver<Command>,

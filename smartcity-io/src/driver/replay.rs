@@ -1,15 +1,25 @@
 //! Time by the rows themselves.
+//!
+//! ```text
+//!  source ──batches──▶ ┐
+//!  source ──batches──▶ ┼─▶ Recording: one order of rows ──▶ Fill: the tick of each ──▶ hands ──▶ workers
+//!  source ──batches──▶ ┘
+//! ```
+//!
+//! The k-th row of a recording goes to the same tick in every run: neither batches nor threads nor the number of workers or
+//! processes show. A tick has a bounded number of rows, as one of a running clock has; rows are dealt as they are read, so
+//! what is held of a recording is a batch of each source and the rows on their way to the views, which are bounded too.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+use std::mem::take;
 use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::RecvTimeoutError;
 use smartcity_dataflow::model::CityRow;
-use smartcity_dataflow::operators::round_up;
 use smartcity_dataflow::{Diff, Time};
 
 use super::pacemaker::Pacemaker;
+use super::recording::{Fill, Next, Recording};
 use super::taps::Tap;
 use crate::source::Batch;
 
@@ -17,57 +27,78 @@ use crate::source::Batch;
 const ROWS_PER_ROUND: usize = 10_000;
 
 /// Rounds that may be on their way to the views.
-const ROUNDS_IN_FLIGHT: usize = 8;
+const ROUNDS_IN_FLIGHT: usize = 6;
+
+/// Rows that may be on their way to the views while those of the next round are dealt.
+const ROWS_IN_FLIGHT: usize = 30_000;
+
+/// Rows of one tick that are dealt to the workers at once.
+const ROWS_PER_HAND: usize = 4_096;
 
 /// How often a command is looked for while nothing comes.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Rows by tick that have not been dealt.
-type Waiting = BTreeMap<Time, Batch>;
+/// What has been dealt and is not yet complete, and what is on its way.
+#[derive(Default)]
+struct Rounds {
+    /// Rows since the last round.
+    dealt: usize,
+    /// The last ticks of the rounds on their way, with the rows of each.
+    on_their_way: VecDeque<(Time, usize)>,
+}
+
+impl Rounds {
+    fn are_too_many(&self) -> bool {
+        let rows: usize = self.on_their_way.iter().map(|(_, rows)| rows).sum();
+        self.on_their_way.len() > ROUNDS_IN_FLIGHT || rows > ROWS_IN_FLIGHT
+    }
+}
 
 impl Pacemaker {
-    pub(super) fn replay(&mut self, city: Vec<(CityRow, Diff)>, mut taps: Vec<Tap>) {
+    pub(super) fn replay(&mut self, city: Vec<(CityRow, Diff)>, taps: Vec<Tap>) {
         let statuses: Vec<_> = taps.iter().map(|tap| tap.status.clone()).collect();
-        let mut reached: Vec<Time> = vec![0; taps.len()];
         let mut city = Some(city);
-        let mut waiting = Waiting::new();
-        let mut rounds = VecDeque::new();
-        let mut dealt = 0;
-        while !self.stopping && (!taps.is_empty() || !waiting.is_empty()) {
-            // The source that is furthest behind holds the clock, so it is read first.
-            if let Some(index) = (0..taps.len()).min_by_key(|&index| reached[index]) {
-                match taps[index].batches.recv_timeout(LOOK) {
-                    Ok(batch) => {
-                        taps[index].count(&batch);
-                        reached[index] = self.sort(batch, &mut waiting).max(reached[index]);
+        let mut recording = Recording::new(taps, self.share);
+        let mut fill = Fill::new(self.tick_ms, self.rows_per_tick);
+        let mut rounds = Rounds::default();
+        let mut hand = Batch::default();
+        let mut has_waited = false; // for a source slower than the workers: they need not wait for a full round
+        while !self.stopping {
+            match recording.next(LOOK) {
+                Next::Row(time) => {
+                    let tick = fill.take(time, self.earliest());
+                    if tick > self.tick {
+                        self.deal(take(&mut hand));
+                        if rounds.dealt >= ROWS_PER_ROUND || take(&mut has_waited) && rounds.dealt > 0 {
+                            self.end_round(&mut rounds);
+                        }
+                        self.move_to(tick);
                     }
-                    Err(RecvTimeoutError::Timeout) => {}
-                    Err(RecvTimeoutError::Disconnected) => {
-                        taps.remove(index);
-                        reached.remove(index);
+                    self.change_city(city.take().unwrap_or_default());
+                    recording.take(self.tick, &mut hand);
+                    rounds.dealt += 1; // also where another process deals it: all go through the same ticks
+                    if hand.len() >= ROWS_PER_HAND {
+                        self.deal(take(&mut hand));
+                        self.obey();
                     }
                 }
-            }
-            let open = reached.iter().min().map_or(Time::MAX, |&reached| round_up(reached, self.tick_ms));
-            while let Some(entry) = waiting.first_entry().filter(|entry| *entry.key() < open && !self.stopping) {
-                let (tick, batch) = entry.remove_entry();
-                self.move_to(tick);
-                self.change_city(city.take().unwrap_or_default());
-                dealt += batch.len().max(1);
-                self.deal(batch);
-                if dealt >= ROWS_PER_ROUND {
-                    self.end_round(&mut dealt, &mut rounds);
+                Next::NotBefore(time) => {
+                    has_waited = true;
+                    if rounds.dealt > 0 && fill.tick_of(time, self.earliest()) > self.tick {
+                        self.deal(take(&mut hand));
+                        self.end_round(&mut rounds);
+                    }
+                    self.obey();
                 }
+                Next::End => break,
             }
-            // A source slower than the workers: they need not wait for a full round.
-            if dealt > 0 && taps.iter().all(|tap| tap.batches.is_empty()) {
-                self.end_round(&mut dealt, &mut rounds);
-            }
-            self.obey();
         }
-        if let Some(city) = city.take() {
-            self.move_to(self.tick); // no row, and a city all the same
-            self.change_city(city);
+        let next = self.earliest();
+        recording.take_names(next, &mut hand);
+        if city.is_some() || !hand.is_empty() {
+            self.move_to(next); // no row, and a city all the same
+            self.change_city(city.take().unwrap_or_default());
+            self.deal(hand);
         }
         if self.tick > self.completed {
             self.complete();
@@ -82,45 +113,20 @@ impl Pacemaker {
         }
     }
 
-    /// Sorts the rows of a batch by tick, and keeps the share of this process. Gives the time of the last row.
-    ///
-    /// The ticks of the other shares count too: all processes go through the same ticks, to the last one.
-    fn sort(&self, batch: Batch, waiting: &mut Waiting) -> Time {
-        let tick_of = |arrived| round_up(arrived, self.tick_ms).max(self.completed + self.tick_ms);
-        let (mine, of) = self.share;
-        let mut last = 0;
-        for mut reading in batch.readings {
-            last = last.max(reading.arrived);
-            reading.arrived = tick_of(reading.arrived);
-            let tick = waiting.entry(reading.arrived).or_default();
-            if reading.origin.offset % of == mine {
-                tick.readings.push(reading);
-            }
-        }
-        for mut rejected in batch.rejected {
-            last = last.max(rejected.arrived);
-            rejected.arrived = tick_of(rejected.arrived);
-            let tick = waiting.entry(rejected.arrived).or_default();
-            if rejected.origin.offset % of == mine {
-                tick.rejected.push(rejected);
-            }
-        }
-        for (at, name) in batch.names {
-            waiting.entry(tick_of(at)).or_default().names.push((at, name));
-        }
-        last
+    /// The first tick that rows can be dealt at.
+    fn earliest(&self) -> Time {
+        self.tick.max(self.completed + self.tick_ms)
     }
 
-    /// Completes the current tick, and waits while too many rounds are on their way.
-    fn end_round(&mut self, dealt: &mut usize, rounds: &mut VecDeque<Time>) {
-        *dealt = 0;
+    /// Completes the current tick, and waits while too much is on its way.
+    fn end_round(&mut self, rounds: &mut Rounds) {
         self.complete();
-        rounds.push_back(self.completed);
-        while rounds.len() > ROUNDS_IN_FLIGHT && !self.stopping {
-            if let Some(oldest) = rounds.front()
-                && self.views.wait_past(oldest - 1, LOOK).position().through >= *oldest
+        rounds.on_their_way.push_back((self.completed, take(&mut rounds.dealt)));
+        while rounds.are_too_many() && !self.stopping {
+            if let Some(&(oldest, _)) = rounds.on_their_way.front()
+                && self.views.wait_past(oldest - 1, LOOK).position().through >= oldest
             {
-                rounds.pop_front();
+                rounds.on_their_way.pop_front();
             }
             self.obey();
         }

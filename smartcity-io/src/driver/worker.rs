@@ -1,7 +1,7 @@
 //! What a worker of the engine runs: the city's pipeline and the capabilities added to it.
 
 use differential_dataflow::input::InputSession;
-use smartcity_dataflow::model::{CityRow, Instant, Name, Reading, Rejected, UtcOffsets};
+use smartcity_dataflow::model::{CityRow, Instant, NameUse, Reading, Rejected, UtcOffsets};
 use smartcity_dataflow::pipeline::{Inputs, pipeline};
 use smartcity_dataflow::view::Publisher;
 use smartcity_dataflow::{Diff, Settings, Time};
@@ -30,7 +30,7 @@ pub(super) enum Dealt {
 pub(super) struct Sessions {
     readings: InputSession<Time, Reading<Instant>, Diff>,
     rejected: InputSession<Time, Rejected, Diff>,
-    names: InputSession<Time, (Time, Name), Diff>,
+    names: InputSession<Time, NameUse, Diff>,
     city: InputSession<Time, CityRow, Diff>,
 }
 

@@ -16,8 +16,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 pub use memory::{MemoryMessage, MemorySource};
 pub use replay::{Replay, ReplayProgress, ReplaySettings};
 pub use simulator::{Dirt, Simulator, SimulatorClock, SimulatorSettings, Written, write_ndjson};
-use smartcity_dataflow::Time;
-use smartcity_dataflow::model::{Instant, Name, Reading, Rejected};
+use smartcity_dataflow::model::{Instant, NameUse, Reading, Rejected};
 
 /// What a source read at once.
 ///
@@ -29,8 +28,9 @@ pub struct Batch {
     pub readings: Vec<Reading<Instant>>,
     /// Messages that no decoder could make a reading of.
     pub rejected: Vec<Rejected>,
-    /// Texts that the readings refer to, each at the `arrived` of the first row that used it.
-    pub names: Vec<(Time, Name)>,
+    /// Texts that the readings refer to, each at the `arrived` of the first row that used it. The source's own name is not
+    /// among them: the engine says it.
+    pub names: Vec<NameUse>,
 }
 
 impl Batch {

@@ -1,51 +1,136 @@
 //! What do samples add up to, and what speed do the sums say?
 
-use rustc_hash::FxHashMap;
-use serde::{Deserialize, Serialize};
-
-use super::Observed;
+use super::Sample;
 use crate::Diff;
+use crate::city::track::MAX_WEIGHT_MS;
 use crate::model::{Id, Kmh};
-use crate::operators::Aggregate;
 
-/// What samples add up to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// What samples add up to. All of it is sums, so that a sample that is taken back leaves no trace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flow {
-    /// Number of fixes.
+    /// Number of fixes in the traffic.
     pub fixes: i64,
-    /// Sum of their speeds, [`Kmh`] units.
-    pub speeds: i64,
-    /// Distinct vehicles among them.
-    pub vehicles: u32,
-    /// Distance of the paths, millimetres.
+    /// The time they stand for, milliseconds.
+    pub weight: i64,
+    /// That of those whose speed is known.
+    pub spot_weight: i64,
+    /// Sum of these speeds by weight, metres an hour times milliseconds.
+    pub spots: i64,
+    /// Distance of the ways, millimetres.
     pub distance: i64,
-    /// Time of the paths, milliseconds.
+    /// Time of the ways, milliseconds.
     pub millis: i64,
     /// Number of camera readings.
     pub cameras: i64,
     /// Sum of their paces, nanoseconds a metre.
     pub paces: i64,
+    /// Number of fixes of vehicles that stand outside of the traffic.
+    pub standing: i64,
+    /// The time they stand for, milliseconds.
+    pub standing_weight: i64,
+    /// That of those whose speed is known.
+    pub standing_spot_weight: i64,
+}
+
+/// A pace in ns/m is this over a speed in m/h.
+const NANOS_PER_HOUR: i64 = 3_600_000_000_000;
+
+/// The pace at a speed; standing traffic counts as 1 km/h, so that one standing vehicle does not stop the mean.
+fn pace(speed: Kmh) -> i64 {
+    NANOS_PER_HOUR / speed.0.max(1_000)
 }
 
 impl Flow {
-    /// Number of spot samples.
-    pub fn samples(&self) -> u32 {
-        (self.fixes + self.cameras) as u32
+    /// Adds a vehicle's sample, `times` times.
+    pub fn add(&mut self, sample: &Sample, times: i64) {
+        if sample.stands {
+            if let Some(spot) = sample.spot {
+                self.standing += times;
+                let weight = times * i64::from(spot.weight);
+                self.standing_weight += weight;
+                self.standing_spot_weight += if spot.speed.is_some() { weight } else { 0 };
+            }
+            return;
+        }
+        if let Some(spot) = sample.spot {
+            let weight = times * i64::from(spot.weight);
+            self.fixes += times;
+            self.weight += weight;
+            if let Some(speed) = spot.speed {
+                self.spot_weight += weight;
+                self.spots += weight * i64::from(speed);
+            }
+        }
+        self.distance += times * i64::from(sample.distance);
+        self.millis += times * i64::from(sample.millis);
     }
 
-    /// The estimate of the space-mean speed; `None` where nothing was observed.
+    /// Adds a camera's spot speed, `times` times.
+    pub fn add_camera(&mut self, speed: Kmh, times: i64) {
+        self.cameras += times;
+        self.paces += times * pace(speed);
+    }
+
+    /// Adds what others add up to.
+    pub fn merge(&mut self, other: &Self) {
+        self.fixes += other.fixes;
+        self.weight += other.weight;
+        self.spot_weight += other.spot_weight;
+        self.spots += other.spots;
+        self.distance += other.distance;
+        self.millis += other.millis;
+        self.cameras += other.cameras;
+        self.paces += other.paces;
+        self.standing += other.standing;
+        self.standing_weight += other.standing_weight;
+        self.standing_spot_weight += other.standing_spot_weight;
+    }
+
+    /// Whether nothing was observed.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The flow with those who stand in it: they go no way and have no speed.
+    #[must_use]
+    pub fn with_queue(self) -> Self {
+        Self {
+            fixes: self.fixes + self.standing,
+            weight: self.weight + self.standing_weight,
+            spot_weight: self.spot_weight + self.standing_spot_weight,
+            millis: self.millis + self.standing_weight,
+            standing: 0,
+            standing_weight: 0,
+            standing_spot_weight: 0,
+            ..self
+        }
+    }
+
+    /// Mean of the spot speeds, A; `None` where most fixes have none that is believed: the few would not speak for the rest.
+    pub fn spot_speed(&self) -> Option<i64> {
+        (self.spot_weight > 0 && 2 * self.spot_weight >= self.weight).then(|| self.spots / self.spot_weight)
+    }
+
+    /// Distance over time of the ways, P.
+    pub fn way_speed(&self) -> Option<i64> {
+        (self.millis > 0).then(|| self.distance.max(0) * 3_600 / self.millis)
+    }
+
+    /// The estimate of the space-mean speed from these samples alone; `None` where nothing was observed.
     ///
     /// ```
     /// use smartcity_dataflow::{city::congestion::Flow, model::Kmh};
-    /// let spot = Flow { fixes: 2, speeds: 60_000, ..Flow::default() }; // two fixes, 30 km/h in the mean
-    /// let path = Flow { distance: 100_000, millis: 18_000, ..spot }; // and 100 m in 18 s: 20 km/h
-    /// assert_eq!((spot.speed(), path.speed()), (Some(Kmh(30_000)), Some(Kmh(25_000))));
+    /// // Two fixes, 30 km/h in the mean, that stand for half a minute each.
+    /// let spot = Flow { fixes: 2, weight: 60_000, spot_weight: 60_000, spots: 60_000 * 30_000, ..Flow::default() };
+    /// let way = Flow { distance: 100_000, millis: 18_000, ..spot }; // and 100 m in 18 s: 20 km/h
+    /// assert_eq!((spot.speed(), way.speed()), (Some(Kmh(30_000)), Some(Kmh(22_500))));
     /// ```
     pub fn speed(&self) -> Option<Kmh> {
-        let spot = (self.fixes > 0).then(|| self.speeds / self.fixes);
-        let path = (self.millis > 0).then(|| self.distance.max(0) * 3_600 / self.millis);
-        let vehicles = match (spot, path) {
-            (Some(spot), Some(path)) => Some(i64::midpoint(spot, path)),
+        let vehicles = match (self.spot_speed(), self.way_speed()) {
+            (Some(spot), Some(way)) => {
+                let (of_spots, of_all) = self.share_of_spots();
+                Some((of_spots * spot + (of_all - of_spots) * way) / of_all)
+            }
             (one, other) => one.or(other),
         };
         // One over the mean pace. A pace is at least 7 million, so its whole nanoseconds are exact enough.
@@ -59,128 +144,120 @@ impl Flow {
         };
         Some(Kmh(speed))
     }
-}
 
-/// A pace in ns/m is this over a speed in m/h.
-const NANOS_PER_HOUR: i64 = 3_600_000_000_000;
-
-/// The pace at a speed; standing traffic counts as 1 km/h, so that one standing vehicle does not stop the mean.
-fn pace(speed: Kmh) -> i64 {
-    NANOS_PER_HOUR / speed.0.max(1_000)
-}
-
-/// Adds samples up to a [`Flow`].
-#[derive(Debug, Default)]
-pub(super) struct FlowSum {
-    flow: Flow,
-    paths: Diff,
-    vehicles: FxHashMap<Id, Diff>,
-}
-
-impl FlowSum {
-    pub(super) fn is_empty(&self) -> bool {
-        self.flow.fixes == 0 && self.flow.cameras == 0 && self.paths == 0
+    /// The share of the spot speeds against the ways: so many of so many parts.
+    fn share_of_spots(&self) -> (i64, i64) {
+        (1, 4)
     }
 
-    pub(super) fn flow(&self) -> Flow {
-        Flow { vehicles: self.vehicles.len() as u32, ..self.flow }
+    /// [`Flow::speed`], drawn to that of a longer while, `trailing`, as if that were two more fixes: few samples are noise.
+    pub fn shrunk_speed(&self, trailing: &Self) -> Option<Kmh> {
+        const PSEUDO_FIXES: i64 = 2;
+        let own = self.speed()?.0;
+        let trailing = trailing.speed().map_or(own, |speed| speed.0);
+        let weight = self.weight + self.cameras * i64::from(MAX_WEIGHT_MS);
+        let drawn = PSEUDO_FIXES * i64::from(MAX_WEIGHT_MS);
+        Some(Kmh((weight * own + drawn * trailing) / (weight + drawn)))
     }
 }
 
-impl Aggregate<Observed> for FlowSum {
-    type Output = Flow;
+/// Distinct vehicles, each with how many samples speak of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Vehicles(Vec<(Id, Counts)>);
 
-    fn add(&mut self, observed: Observed, diff: Diff) {
-        let (flow, times) = (&mut self.flow, diff as i64);
-        match observed {
-            Observed::Fix { vehicle, speed } => {
-                flow.fixes += times;
-                flow.speeds += times * speed.0;
-                let fixes = self.vehicles.entry(vehicle).or_default();
-                *fixes += diff;
-                if *fixes == 0 {
-                    self.vehicles.remove(&vehicle);
+/// What a vehicle did on a street, by number of samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    fixes: i32,
+    moved: i32,
+    standing: i32,
+}
+
+/// How many vehicles there are of each sort.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Distinct {
+    /// With a fix in the traffic.
+    pub vehicles: u32,
+    /// That moved.
+    pub moved: u32,
+    /// That stand outside of the traffic.
+    pub standing: u32,
+    /// Of either sort.
+    pub seen: u32,
+}
+
+impl Counts {
+    fn merge(&mut self, other: Self) {
+        self.fixes += other.fixes;
+        self.moved += other.moved;
+        self.standing += other.standing;
+    }
+}
+
+impl Distinct {
+    fn count(&mut self, counts: Counts) {
+        self.vehicles += u32::from(counts.fixes > 0);
+        self.moved += u32::from(counts.moved > 0);
+        self.standing += u32::from(counts.standing > 0);
+        self.seen += u32::from(counts.fixes > 0 || counts.standing > 0);
+    }
+
+    /// Whether those who stand are a queue: the others get on slowly, at less than half of free flow; or at least two stand, and
+    /// no fewer than move.
+    pub fn is_queue(self, others: Option<Kmh>, free_flow: Kmh) -> bool {
+        let is_slow = others.is_some_and(|speed| 2 * speed.0 < free_flow.0);
+        self.standing > 0 && (is_slow && self.moved > 0 || self.standing >= 2 && self.standing >= self.moved)
+    }
+}
+
+impl Vehicles {
+    pub(super) fn add(&mut self, sample: &Sample, diff: Diff) {
+        let is_fix = i32::from(sample.spot.is_some()) * diff as i32;
+        let counts = Counts {
+            fixes: if sample.stands { 0 } else { is_fix },
+            moved: i32::from(sample.moved) * diff as i32,
+            standing: if sample.stands { is_fix } else { 0 },
+        };
+        if counts == Counts::default() {
+            return;
+        }
+        match self.0.binary_search_by_key(&sample.vehicle, |(vehicle, _)| *vehicle) {
+            Ok(at) => {
+                self.0[at].1.merge(counts);
+                if self.0[at].1 == Counts::default() {
+                    self.0.remove(at);
                 }
             }
-            Observed::Path { distance, millis } => {
-                self.paths += diff;
-                flow.distance += times * distance.0;
-                flow.millis += times * millis;
-            }
-            Observed::Camera { speed } => {
-                flow.cameras += times;
-                flow.paces += times * pace(speed);
+            Err(at) => {
+                if self.0.len() == self.0.capacity() {
+                    self.0.reserve_exact(2 + self.0.len() / 4);
+                }
+                self.0.insert(at, (sample.vehicle, counts));
             }
         }
     }
 
-    fn output(&self) -> Option<Flow> {
-        (!self.is_empty()).then(|| self.flow())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{Millimetres, Namespace};
-
-    fn flow(observed: impl IntoIterator<Item = Observed>) -> Flow {
-        let mut sum = FlowSum::default();
-        observed.into_iter().for_each(|observed| sum.add(observed, 1));
-        sum.output().unwrap_or_default()
+    /// Forgets them all.
+    pub(super) fn clear(&mut self) {
+        self.0 = Vec::new();
     }
 
-    fn fix(vehicle: &str, kmh: i64) -> Observed {
-        Observed::Fix { vehicle: Id::new(Namespace::Device, vehicle), speed: Kmh(kmh * 1_000) }
-    }
-
-    fn path(metres: i64, seconds: i64) -> Observed {
-        Observed::Path { distance: Millimetres(metres * 1_000), millis: seconds * 1_000 }
-    }
-
-    fn camera(kmh: i64) -> Observed {
-        Observed::Camera { speed: Kmh(kmh * 1_000) }
-    }
-
-    fn whole_kmh(observed: impl IntoIterator<Item = Observed>) -> Option<i64> {
-        flow(observed).speed().map(|speed| (speed.0 + 500) / 1_000)
-    }
-
-    #[test]
-    fn fixes_have_an_arithmetic_mean_and_cameras_a_harmonic_one() {
-        assert_eq!(whole_kmh([fix("v", 20), fix("w", 60)]), Some(40));
-        assert_eq!(whole_kmh([camera(20), camera(60)]), Some(30));
-    }
-
-    #[test]
-    fn paths_are_distance_over_time_and_weigh_as_much_as_the_fixes() {
-        assert_eq!(whole_kmh([path(100, 10), path(100, 30)]), Some(18));
-        assert_eq!(whole_kmh([fix("v", 30), path(100, 10), path(100, 30)]), Some(24));
-    }
-
-    #[test]
-    fn cameras_weigh_by_their_number_against_the_fixes() {
-        assert_eq!(whole_kmh([fix("v", 30), fix("v", 30), fix("v", 30), camera(50)]), Some(35));
-        assert_eq!(whole_kmh([path(100, 12), camera(50)]), Some(40), "paths alone count as one fix");
-    }
-
-    #[test]
-    fn nothing_observed_has_no_speed_and_standing_has_one() {
-        assert_eq!(whole_kmh([]), None);
-        assert_eq!(whole_kmh([fix("v", 0)]), Some(0));
-        assert_eq!(whole_kmh([camera(0)]), Some(1), "standing counts as 1 km/h at a camera");
-        assert_eq!(whole_kmh([path(-3, 30)]), Some(0), "noise does not drive backwards");
-    }
-
-    #[test]
-    fn vehicles_are_distinct() {
-        assert_eq!(flow([fix("v", 1), fix("v", 2), fix("w", 3)]).vehicles, 2);
-    }
-
-    #[test]
-    fn millions_of_false_cameras_do_not_overflow_the_mean() {
-        let one = flow([camera(1)]);
-        let many = Flow { cameras: 100_000_000, paces: one.paces * 100_000_000, ..Flow::default() };
-        assert_eq!(many.speed(), Some(Kmh(1_000)));
+    /// The distinct vehicles of several whiles together.
+    pub(super) fn distinct<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Distinct {
+        let mut parts: Vec<&[(Id, Counts)]> =
+            parts.into_iter().map(|part| &part.0[..]).filter(|part| !part.is_empty()).collect();
+        let mut distinct = Distinct::default();
+        while let Some(next) = parts.iter().map(|part| part[0].0).min() {
+            let mut counts = Counts::default();
+            for part in &mut parts {
+                if part[0].0 == next {
+                    counts.merge(part[0].1);
+                    *part = &part[1..];
+                }
+            }
+            parts.retain(|part| !part.is_empty());
+            distinct.count(counts);
+        }
+        distinct
     }
 }

@@ -15,13 +15,22 @@ pub struct FreeFlow {
     pub speed: Kmh,
 }
 
+/// What a street is to its traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct StreetInfo {
+    /// Length and free-flow speed.
+    pub free_flow: FreeFlow,
+    /// The zone in which its traffic counts.
+    pub zone: Option<Id>,
+}
+
 impl FreeFlow {
     fn of(segment: &Segment) -> Self {
         Self { length: segment.length, speed: segment.free_flow }
     }
 }
 
-/// Length and free-flow speed of every segment, as the city's data says.
+/// What every segment is, as the city's data says.
 ///
 /// | time | city                              | output                          |
 /// |-----:|-----------------------------------|---------------------------------|
@@ -29,17 +38,19 @@ impl FreeFlow {
 /// |    1 | -(a, 100 m, 50 km/h) +(a, 100 m, 30 km/h) | -(a, 100 m, 50 km/h) +(a, 100 m, 30 km/h) |
 ///
 /// ```
-/// # use smartcity_dataflow::{city::congestion::{FreeFlow, free_flow_of_segments}, model::*, testing::{at, trace}};
+/// # use smartcity_dataflow::{city::congestion::{FreeFlow, info_of_segments}, model::*, testing::{at, trace}};
 /// # let (road, id) = (Id::new(Namespace::Road, "market_st"), Id::new(Namespace::Segment, "a"));
 /// # let (class, lanes, line, next) = (RoadClass::Primary, 1, [Point::default(); 2].into(), [].into());
 /// let (length, speed) = (Millimetres(100_000), Kmh(50_000));
 /// let segment = Segment { id, road, zone: None, class, lanes, free_flow: speed, length, line, next };
-/// let known = trace(&[at(0, CityRow::Segment(segment))], free_flow_of_segments, 5);
-/// assert_eq!(known, [(0, (id, FreeFlow { length, speed }), 1)]);
+/// let known = trace(&[at(0, CityRow::Segment(segment))], info_of_segments, 5);
+/// assert_eq!((known[0].1.0, known[0].1.1.free_flow), (id, FreeFlow { length, speed }));
 /// ```
-pub fn free_flow_of_segments<'s>(city: Rows<'s, CityRow>) -> Rows<'s, (Id, FreeFlow)> {
+pub fn info_of_segments<'s>(city: Rows<'s, CityRow>) -> Rows<'s, (Id, StreetInfo)> {
     city.flat_map(|row| match row {
-        CityRow::Segment(segment) => Some((segment.id, FreeFlow::of(&segment))),
+        CityRow::Segment(segment) => {
+            Some((segment.id, StreetInfo { free_flow: FreeFlow::of(&segment), zone: segment.zone }))
+        }
         _ => None,
     })
 }
@@ -53,22 +64,23 @@ pub fn free_flow_of_segments<'s>(city: Rows<'s, CityRow>) -> Rows<'s, (Id, FreeF
 /// |    2 | -(a of market_st, 100 m, 50 km/h)        | -(market_st, 400 m, 35 km/h) +(market_st, 300 m, 30 km/h) |
 ///
 /// ```
-/// # use smartcity_dataflow::{city::congestion::{FreeFlow, free_flow_of_roads}, model::*, testing::{at, trace}};
+/// # use smartcity_dataflow::{city::congestion::{FreeFlow, info_of_roads}, model::*, testing::{at, trace}};
 /// # let road = Id::new(Namespace::Road, "market_st");
 /// let part = |name, metres: i64, kmh: i64| {
 ///     let (id, length, free_flow) = (Id::new(Namespace::Segment, name), Millimetres(metres * 1_000), Kmh(kmh * 1_000));
 ///     # let (class, lanes, line, next) = (RoadClass::Primary, 1, [Point::default(); 2].into(), [].into());
 ///     CityRow::Segment(Segment { id, road, zone: None, class, lanes, free_flow, length, line, next })
 /// };
-/// let known = trace(&[at(0, part("a", 100, 50)), at(0, part("b", 300, 30))], free_flow_of_roads, 5);
-/// assert_eq!(known, [(0, (road, FreeFlow { length: Millimetres(400_000), speed: Kmh(35_000) }), 1)]);
+/// let known = trace(&[at(0, part("a", 100, 50)), at(0, part("b", 300, 30))], info_of_roads, 5);
+/// assert_eq!(known[0].1.1.free_flow, FreeFlow { length: Millimetres(400_000), speed: Kmh(35_000) });
 /// ```
-pub fn free_flow_of_roads<'s>(city: Rows<'s, CityRow>) -> Rows<'s, (Id, FreeFlow)> {
+pub fn info_of_roads<'s>(city: Rows<'s, CityRow>) -> Rows<'s, (Id, StreetInfo)> {
     let parts = city.flat_map(|row| match row {
         CityRow::Segment(segment) => Some((segment.road, FreeFlow::of(&segment))),
         _ => None,
     });
     aggregate::<_, _, RoadLength>(parts, "FreeFlow", |_| None)
+        .map(|(road, free_flow)| (road, StreetInfo { free_flow, zone: None }))
 }
 
 #[derive(Debug, Default)]

@@ -2,13 +2,56 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::city::paths::Piece;
-use crate::model::{Body, Id, Kmh, Millimetres, Millis, Placed};
+use crate::model::{CameraReading, Id, Kmh, Millis, Placed};
 use crate::{Rows, Time};
 
-/// Something that tells a speed on a road.
+/// What a vehicle's fix, or its way to the fix, tells of a street.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Sample {
+    /// Event time: of the fix, where there is one; else of the middle of the way on this street.
+    pub time: Millis,
+    /// Tick at which it was learnt.
+    pub arrived: Time,
+    /// The vehicle.
+    pub vehicle: Id,
+    /// The fix, where it lies on this street.
+    pub spot: Option<Spot>,
+    /// Distance covered on the street on the way to the fix, millimetres; negative where noise goes backwards.
+    pub distance: i32,
+    /// Time that this took, milliseconds; 0 where nobody knows the way.
+    pub millis: i32,
+    /// Whether the vehicle moved on this street.
+    pub moved: bool,
+    /// Whether it stands outside of the traffic, unless this is a queue.
+    pub stands: bool,
+}
+
+/// A fix as it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Spot {
+    /// The time that it stands for, milliseconds: since the fix before, 30 s at most. So who reports more often does not count
+    /// more.
+    pub weight: u32,
+    /// Speed, where it is reported and believed, metres an hour.
+    pub speed: Option<i32>,
+}
+
+/// What is told to a street, or to a road as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Heard {
+    /// What it is.
+    Is(super::StreetInfo),
+    /// A vehicle's sample.
+    Sample(Sample),
+    /// Spot speed of a camera's newest reading.
+    CameraNow(Kmh),
+    /// Spot speed of a camera's reading at an event time.
+    CameraAt(Millis, Kmh),
+}
+
+/// A camera's spot speed, and where it looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CameraSample {
     /// Event time.
     pub time: Millis,
     /// Tick at which it was learnt.
@@ -17,93 +60,28 @@ pub struct Sample {
     pub segment: Option<Id>,
     /// The named road.
     pub road: Id,
-    /// What was observed.
-    pub observed: Observed,
-}
-
-/// What a sample observed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Observed {
-    /// A vehicle's spot speed.
-    Fix {
-        /// The vehicle.
-        vehicle: Id,
-        /// Its speed.
-        speed: Kmh,
-    },
-    /// A part of a vehicle's way.
-    Path {
-        /// Distance covered.
-        distance: Millimetres,
-        /// Time taken.
-        millis: i64,
-    },
-    /// A camera's spot speed.
-    Camera {
-        /// The speed.
-        speed: Kmh,
-    },
-}
-
-/// What do vehicles tell of the speed on a road? A sample for every fix on a segment that reports a speed, and for every
-/// piece of a way.
-///
-/// | time | placed                          | paths                  | output                             |
-/// |-----:|---------------------------------|------------------------|------------------------------------|
-/// |    1 | +(v on a, 30 km/h)              |                        | +(a, fix of v, 30 km/h)            |
-/// |    2 | +(v on no segment), +(v on a, no speed) |                |                                    |
-/// |    3 | -(v on a, 30 km/h)              | +(b, 40 m in 5 s)      | -(a, fix of v, 30 km/h) +(b, path, 40 m in 5 s) |
-///
-/// ```
-/// # use smartcity_dataflow::{city::{congestion::{Observed, samples}, paths::Piece}, model::*, testing::{at, trace}};
-/// let (segment, road) = (Id::new(Namespace::Segment, "a"), Id::new(Namespace::Road, "market_st"));
-/// let (distance, millis) = (Millimetres(40_000), 5_000);
-/// let piece = Piece { middle: Millis(7), arrived: 9, segment, road, zone: None, distance, millis };
-/// let told = trace(&[at(9, piece)], |pieces| samples(pieces.clone().flat_map(|_| None), pieces), 9);
-/// let (9, sample, 1) = told[0] else { panic!("one sample, when the piece comes") };
-/// assert_eq!((sample.time, sample.observed), (Millis(7), Observed::Path { distance, millis }));
-/// ```
-pub fn samples<'s>(placed: Rows<'s, Placed>, paths: Rows<'s, Piece>) -> Rows<'s, Sample> {
-    let fixes = placed.flat_map(|Placed { reading, segment, road, .. }| {
-        let Body::Fix(fix) = reading.body else { return None };
-        let observed = Observed::Fix { vehicle: reading.device, speed: fix.speed? };
-        segment?;
-        Some(Sample { time: reading.time, arrived: reading.arrived, segment, road: road?, observed })
-    });
-    let paths = paths.map(|Piece { middle, arrived, segment, road, distance, millis, .. }| Sample {
-        time: middle,
-        arrived,
-        segment: Some(segment),
-        road,
-        observed: Observed::Path { distance, millis },
-    });
-    fixes.concat(paths)
+    /// The speed.
+    pub speed: Kmh,
 }
 
 /// What do cameras tell of the speed on a road? A sample, by camera, for every reading of a camera whose road is known.
 ///
-/// | time | placed                              | output                                |
+/// | time | cameras                             | output                                |
 /// |-----:|-------------------------------------|---------------------------------------|
-/// |    1 | +(camera 331 on market_st, 30 km/h) | +(331: market_st, camera, 30 km/h)    |
+/// |    1 | +(camera 331 on market_st, 30 km/h) | +(331: market_st, 30 km/h)            |
 /// |    2 | +(camera 7 on no road, 30 km/h)     |                                       |
 ///
 /// ```
-/// # use smartcity_dataflow::{city::congestion::camera_samples, model::*, testing::{at, trace}};
-/// # let id = |text| Id::new(Namespace::Text, text);
-/// # let origin = Origin { source: id("feed"), partition: 0, offset: 0 };
-/// let body = Body::Camera(CameraReading { camera: id("331"), speed: Kmh(30_000), heading: None });
-/// # let (time, kind, device) = (Millis(1), Kind::Traffic, id("331"));
-/// let reading = Reading { time, origin, kind, id: id("1"), device, arrived: 1, place: None, body };
-/// let seen = Placed { reading, segment: None, road: Some(id("market_st")), zone: None };
-/// let nowhere = Placed { road: None, ..seen };
-/// let told = trace(&[at(1, seen), at(2, nowhere)], camera_samples, 3);
+/// # use smartcity_dataflow::{city::congestion::camera_samples, model::*, testing::{at, id, said, trace}};
+/// let reading = said("331", 1, 1, CameraReading { camera: id("331"), speed: Kmh(30_000), heading: None });
+/// let seen = Placed { road: Some(id("market_st")), ..reading };
+/// let told = trace(&[at(1, seen), at(2, reading)], camera_samples, 3);
 /// assert_eq!(told.len(), 1);
 /// assert_eq!((told[0].1.0, told[0].1.1.road), (id("331"), id("market_st")));
 /// ```
-pub fn camera_samples<'s>(placed: Rows<'s, Placed>) -> Rows<'s, (Id, Sample)> {
-    placed.flat_map(|Placed { reading, segment, road, .. }| {
-        let Body::Camera(camera) = reading.body else { return None };
-        let observed = Observed::Camera { speed: camera.speed };
-        Some((camera.camera, Sample { time: reading.time, arrived: reading.arrived, segment, road: road?, observed }))
+pub fn camera_samples<'s>(cameras: Rows<'s, Placed<CameraReading>>) -> Rows<'s, (Id, CameraSample)> {
+    cameras.flat_map(|Placed { reading, segment, road, .. }| {
+        let CameraReading { camera, speed, .. } = reading.body;
+        Some((camera, CameraSample { time: reading.time, arrived: reading.arrived, segment, road: road?, speed }))
     })
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::Feed;
-use crate::model::{Millis, Reading};
+use crate::model::Millis;
 use crate::operators::round_up;
 use crate::{Settings, Time};
 
@@ -26,13 +26,12 @@ pub(super) struct Tally {
 
 impl Tally {
     /// Counts a reading that was accepted `copies` times.
-    pub(super) fn accept(&mut self, reading: &Reading, copies: u64, late: bool) {
-        let lag = reading.lag();
+    pub(super) fn accept(&mut self, time: Millis, lag: i64, copies: u64, late: bool) {
         self.accepted += copies;
         self.late += if late { copies } else { 0 };
         self.lag += i128::from(lag) * i128::from(copies);
         self.skew = Some(self.skew.map_or(lag, |skew| skew.min(lag)));
-        self.newest = self.newest.max(Some(reading.time));
+        self.newest = self.newest.max(Some(time));
     }
 
     fn add(&mut self, other: &Self) {

@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Body, Fix, Namespace, Origin, Reason};
+use crate::model::{Body, Fix, Namespace, Origin, Placed, Reason};
 use crate::operators::round_up;
 use crate::testing::{Update, assert_invariant, assert_oracle, at, insertions, table, trace, trace_on};
 
@@ -41,10 +41,16 @@ fn rejected(source: &str, kind: Option<Kind>) -> Rejected {
     Rejected { arrived: 0, origin, kind, reason: Reason::NullIsland, detail: "".into() }
 }
 
+/// What became of a message, where all of an accepted one is remembered.
+fn fate(message: &Deduplicated<Placed>, settings: &Settings) -> Fate {
+    let stamp = |placed: &Placed| Stamp::of(&placed.reading, settings);
+    Fate::of(message, stamp, |placed| (stamp(placed).source, stamp(placed).kind, stamp(placed).flag))
+}
+
 fn health<'s>(messages: Rows<'s, Message>, settings: &Settings) -> Rows<'s, ((Id, Kind), Feed)> {
-    let accepted = messages.clone().flat_map(Result::ok);
-    let rejected = messages.flat_map(Result::err);
-    feeds_over(SHORT, accepted, rejected, settings)
+    let of = settings.clone();
+    let fates = messages.clone().flat_map(Result::ok).map(move |message| fate(&message, &of));
+    feeds_over(SHORT, fates, messages.flat_map(Result::err), settings)
 }
 
 fn short<'s>(messages: Rows<'s, Message>) -> Rows<'s, ((Id, Kind), Feed)> {
@@ -154,7 +160,8 @@ fn the_minute_is_a_minute_of_engine_time() {
         &updates,
         |rows| {
             let none = rows.clone().flat_map(|_| None::<Rejected>);
-            feeds(rows, none, &Settings::default()).map(|(_, feed)| (feed.per_minute, feed.silent))
+            feeds(rows.map(|message| fate(&message, &Settings::default())), none, &Settings::default())
+                .map(|(_, feed)| (feed.per_minute, feed.silent))
         },
         100_000,
     );
@@ -164,7 +171,8 @@ fn the_minute_is_a_minute_of_engine_time() {
 #[test]
 fn a_hot_feed_costs_one_row_a_worker_and_tick() {
     let flood: Vec<_> = (0..30_000).map(|i| at(i / 10_000, Deduplicated::Accepted(gps(i / 10_000, 0)))).collect();
-    let tallies = trace_on(3, &flood, |rows| accepted_tallies(rows, settings()).map(|_| ()), 9);
+    let tallies =
+        trace_on(3, &flood, |rows| accepted_tallies(rows.map(|message| fate(&message, &settings()))).map(|_| ()), 9);
     assert_eq!(tallies, [(0, (), 3), (1, (), 3), (2, (), 3)]);
 }
 
@@ -183,8 +191,24 @@ fn the_flag_of_a_time_depends_on_how_far_it_is_off() {
         (window + retention + 1, Some(Flag::TooLate)),
         (i64::MAX, Some(Flag::TooLate)),
     ] {
-        assert_eq!(time_flags(&gps(0, lag.saturating_neg()), &settings), flag, "{lag} ms late");
+        assert_eq!(time_flag(&gps(0, lag.saturating_neg()).reading, &settings), flag, "{lag} ms late");
     }
+}
+
+#[test]
+fn a_late_reading_is_flagged_until_it_is_withdrawn() {
+    let (late, in_time) = (gps(20, 15), gps(20, 16));
+    let messages = [
+        at(20, Deduplicated::Accepted(late)),
+        at(20, Deduplicated::Accepted(in_time)),
+        at(21, Deduplicated::Duplicate(late)),
+        at(21, Deduplicated::Suppressed(late)),
+        at(22, Deduplicated::Withdrawn(late)),
+        at(22, Deduplicated::Withdrawn(in_time)),
+    ];
+    let flagged = trace(&messages, |rows| flagged_times(rows.map(|message| fate(&message, &settings()))), 30);
+    let flag = (late.reading.origin.source, Kind::Gps, Flag::Late);
+    assert_eq!(flagged, [(20, flag, 1), (22, flag, -1)]);
 }
 
 /// The feeds at `now`, each from all of its messages.

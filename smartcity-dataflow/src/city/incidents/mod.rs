@@ -21,7 +21,7 @@ use crate::model::{Id, Millis, Point, Priority, Ratio, ReportStatus, Severity};
 use crate::view::View;
 
 pub use merge::{MANY_SOURCES, incidents};
-pub use reports::active_reports;
+pub use reports::{active_reports, horizon};
 
 /// Every active report by its own incident id: what the contract's route lists.
 pub const REPORTS: View<Id, ActiveReport> = View::new("reports");

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::ActiveReport;
-use crate::model::{Body, Id, IncidentRule, Placed, Priority, Report, ReportStatus, Severity};
+use crate::model::{Id, IncidentRule, Kind, Placed, Priority, Report, ReportStatus, Severity};
 use crate::operators::{latest, round_up};
-use crate::{Rows, Settings, Time};
+use crate::{Horizon, Rows, Settings, Time};
 
 /// Which reports go on? The newest word by event time on every incident id, unless it says that it is over, with the
 /// severity and priority that the city's table gives its type.
 ///
-/// | time | placed                     | rules          | output                       |
+/// | time | words                      | rules          | output                       |
 /// |-----:|----------------------------|----------------|------------------------------|
 /// |    0 |                            | +(fire, high)  |                              |
 /// |    1 | +(i1, 10:00, fire, active) |                | +(i1, fire, high)            |
@@ -31,30 +31,30 @@ use crate::{Rows, Settings, Time};
 ///
 /// ```
 /// # use smartcity_dataflow::{Rows, Settings, city::incidents::active_reports, testing::{at, id, said, trace}};
-/// # use smartcity_dataflow::model::{Body, Placed, Point, Report, ReportStatus};
+/// # use smartcity_dataflow::model::{Placed, Point, Report, ReportStatus};
 /// let word = |event, status| {
 ///     let report = Report { incident: id("i1"), incident_type: id("fire"), status, description: None };
-///     let mut placed = said("dispatch", event, 1, Body::Report(report));
+///     let mut placed = said("dispatch", event, 1, report);
 ///     placed.reading.place = Some(Point { lat: 377_700_000, lon: -1_224_200_000 });
 ///     placed
 /// };
 /// let output = trace(
 ///     &[at(1, word(10, ReportStatus::Active)), at(2, word(20, ReportStatus::Resolved))],
-///     |placed: Rows<'_, Placed>| {
-///         let none = placed.clone().flat_map(|_| None);
-///         active_reports(placed, none, &Settings::default()).map(|(incident, _)| incident)
+///     |words: Rows<'_, Placed<Report>>| {
+///         let none = words.clone().flat_map(|_| None);
+///         active_reports(words, none, &Settings::default()).map(|(incident, _)| incident)
 ///     },
 ///     10,
 /// );
 /// assert_eq!(output, [(1, id("i1"), 1), (2, id("i1"), -1)]);
 /// ```
 pub fn active_reports<'s>(
-    placed: Rows<'s, Placed>,
+    words: Rows<'s, Placed<Report>>,
     rules: Rows<'s, IncidentRule>,
     settings: &Settings,
 ) -> Rows<'s, (Id, ActiveReport)> {
-    let words = placed.flat_map(|placed| {
-        let report = report_of(&placed)?;
+    let words = words.flat_map(|placed| {
+        let report = placed.reading.body;
         let counts = report.status == ReportStatus::Resolved || placed.reading.place.is_some();
         counts.then_some((report.incident, placed))
     });
@@ -67,24 +67,22 @@ pub fn active_reports<'s>(
 }
 
 /// When a word on an incident is forgotten.
-fn end_of_life(settings: &Settings) -> impl Fn(&Placed) -> Time + 'static {
+fn end_of_life(settings: &Settings) -> impl Fn(&Placed<Report>) -> Time + 'static {
     let (life, resolved, tick) = (settings.incident_life_ms, settings.resolved_life_ms(), settings.tick_ms);
     move |placed| {
-        let over = report_of(placed).is_some_and(|report| report.status == ReportStatus::Resolved);
+        let over = placed.reading.body.status == ReportStatus::Resolved;
         round_up(placed.reading.arrived + if over { resolved } else { life }, tick)
     }
 }
 
-fn report_of(placed: &Placed) -> Option<Report> {
-    match placed.reading.body {
-        Body::Report(report) => Some(report),
-        _ => None,
-    }
+/// How long a word on an incident counts.
+pub fn horizon(kind: Kind, settings: &Settings) -> Option<Horizon> {
+    (kind == Kind::Emergency).then(|| Horizon::of_arrival(settings.incident_life_ms.max(settings.resolved_life_ms())))
 }
 
 /// The report of a word that does not end it; how grave it is, its type will tell.
-fn going_on(placed: &Placed) -> Option<ActiveReport> {
-    let report = report_of(placed).filter(|report| report.status != ReportStatus::Resolved)?;
+fn going_on(placed: &Placed<Report>) -> Option<ActiveReport> {
+    let report = Some(placed.reading.body).filter(|report| report.status != ReportStatus::Resolved)?;
     Some(ActiveReport {
         time: placed.reading.time,
         place: placed.reading.place?,
@@ -151,7 +149,7 @@ mod tests {
 
     #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
     enum Row {
-        Said(Placed),
+        Said(Placed<Report>),
         Rule(IncidentRule),
     }
 
@@ -166,7 +164,7 @@ mod tests {
 
     fn word(incident: &str, event: i64, arrived: Time, incident_type: &str, status: ReportStatus) -> Row {
         let report = Report { incident: id(incident), incident_type: id(incident_type), status, description: None };
-        let mut placed = said("dispatch", event, arrived, Body::Report(report));
+        let mut placed = said("dispatch", event, arrived, report);
         placed.reading.place = Some(Point { lat: 7, lon: 7 });
         Row::Said(placed)
     }
@@ -275,10 +273,10 @@ mod tests {
     /// Goes through all words that count and live, keeps the newest of each incident, and looks its type up.
     fn naive(seen: &[Update<Row>], now: Time) -> Vec<(Id, ActiveReport)> {
         let rows = present(seen);
-        let mut newest = BTreeMap::<Id, (Placed, Report)>::new();
+        let mut newest = BTreeMap::<Id, (Placed<Report>, Report)>::new();
         for row in &rows {
             let Row::Said(placed) = row else { continue };
-            let Body::Report(report) = placed.reading.body else { continue };
+            let report = placed.reading.body;
             let over = report.status == Resolved;
             let life = if over { 2 * LIFE } else { LIFE };
             if (placed.reading.arrived + life).div_ceil(TICK) * TICK > now && (over || placed.reading.place.is_some()) {

@@ -1,26 +1,61 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
 use super::*;
 use crate::Time;
-use crate::city::congestion::naive::{self, Input, busy, copies, inputs, piece, split, street};
-use crate::city::congestion::{Sample, free_flow_of_segments, sliding_flows, window_flows};
-use crate::city::fixtures::{fix, on, readable, short_lives};
+use crate::city::congestion::{Confidence, Level};
+use crate::city::fixtures::{feed, kmh, metres, readable, short_lives, zone_id};
 use crate::model::Millis;
-use crate::testing::{Update, assert_invariant, assert_oracle, at, gone, trace};
+use crate::testing::{Update, assert_invariant, assert_oracle, at, gone, present_copies, trace};
 
-fn sliding<'s>(input: Rows<'s, Input>) -> Rows<'s, ((), Network)> {
-    let (samples, cameras, city) = split(input);
-    let (flows, _) = sliding_flows(samples, cameras, &short_lives());
-    network(sliding_parts(flows, free_flow_of_segments(city)))
+/// What was observed on a segment: time that the fixes stand for, that of those with a speed, and this speed, km/h; distance in
+/// metres and time of the ways; the speed shown, km/h; free flow, km/h; length, metres.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Observed {
+    fixes: i64,
+    seconds: i64,
+    known_seconds: i64,
+    speed: i64,
+    way: (i64, i64),
+    shown: i64,
+    free_flow: i64,
+    length: i64,
 }
 
-fn windows<'s>(input: Rows<'s, Input>) -> Rows<'s, (Window, Network)> {
-    let (samples, cameras, city) = split(input);
-    let (flows, _) = window_flows(samples.concat(cameras.map(|(_, sample)| sample)), &short_lives());
-    network_windows(flows, free_flow_of_segments(city), &short_lives())
+/// Two fixes that stand for a minute, on 100 m of 50 km/h.
+const SEEN: Observed = Observed {
+    fixes: 2,
+    seconds: 60,
+    known_seconds: 60,
+    speed: 20,
+    way: (0, 0),
+    shown: 20,
+    free_flow: 50,
+    length: 100,
+};
+
+fn part(seen: Observed) -> Option<Part> {
+    let (weight, spot_weight) = (seen.seconds * 1_000, seen.known_seconds * 1_000);
+    let spots = spot_weight * kmh(seen.speed).0;
+    let (distance, millis) = (seen.way.0 * 1_000, seen.way.1 * 1_000);
+    let flow = Flow { fixes: seen.fixes, weight, spot_weight, spots, distance, millis, ..Flow::default() };
+    let (speed, free_flow) = (kmh(seen.shown), kmh(seen.free_flow));
+    let traffic = Traffic {
+        samples: seen.fixes as u32,
+        vehicles: 1,
+        speed,
+        free_flow,
+        ratio: Ratio::of(speed.0, free_flow.0).unwrap_or(Ratio::ONE),
+        level: Level::Free,
+        confidence: Confidence::Low,
+    };
+    Part::of(&flow, &traffic, FreeFlow { length: metres(seen.length), speed: free_flow })
+}
+
+fn build<'s>(seen: Rows<'s, Observed>) -> Rows<'s, ((), Network)> {
+    network(seen.flat_map(|seen| Some((Some(zone_id("east")), part(seen)?))))
 }
 
 /// Samples, whole km/h, travel time index, whole metres, and per cent congested and severely so.
@@ -30,148 +65,203 @@ fn brief(row: Network) -> (u32, i64, i64, i64, i64, i64) {
     (row.samples, whole(row.speed.0), row.travel_time_index.0, whole(row.observed.0), shares.0, shares.1)
 }
 
-fn check(updates: &[Update<Input>], expected: Expect) {
-    let output = trace(updates, sliding, 60);
+fn check(updates: &[Update<Observed>], expected: Expect) {
+    let output = trace(updates, build, 60);
     let output: Vec<_> = output.into_iter().map(|(time, ((), row), diff)| (time, brief(row), diff)).collect();
     expected.assert_eq(&readable(&output));
 }
 
-fn seen(street: &str, time: i64, speed: i64) -> Input {
-    Input::Placed(on(street, fix("v", time, time as Time, (0, 0), Some(speed))))
-}
-
 #[test]
-fn the_travel_time_index_weighs_every_fix_and_the_shares_weigh_length() {
+fn the_travel_time_index_weighs_by_time_and_the_shares_weigh_length() {
+    let slow = SEEN; // 40 % of free flow
+    let free = Observed { speed: 50, shown: 50, length: 300, ..SEEN };
+    let longer = Observed { fixes: 9, seconds: 180, known_seconds: 180, speed: 40, shown: 40, ..SEEN };
     check(
-        &[
-            at(0, street("a")),
-            at(0, street("b")),
-            at(10, seen("a", 10, 20)), // 40 % of free flow, on 100 m
-            at(11, seen("b", 11, 30)), // at free flow, on 300 m
-            at(12, seen("b", 12, 15)),
-            gone(13, seen("a", 10, 20)),
-        ],
+        &[at(1, slow), at(2, free), at(3, longer), gone(4, slow), gone(5, free), gone(5, longer)],
         expect![[r#"
-            10 +1 (1, 20, 25000, 100, 100, 100)
-            11 -1 (1, 20, 25000, 100, 100, 100)
-            11 +1 (2, 25, 14285, 400, 24, 24)
-            12 -1 (2, 25, 14285, 400, 24, 24)
-            12 +1 (3, 22, 15789, 400, 100, 24)
-            13 +1 (2, 23, 13333, 300, 100, 0)
-            13 -1 (3, 22, 15789, 400, 100, 24)
-            25 -1 (2, 23, 13333, 300, 100, 0)
-        "#]],
+        1 +1 (2, 20, 25000, 100, 100, 100)
+        2 -1 (2, 20, 25000, 100, 100, 100)
+        2 +1 (4, 35, 14285, 400, 25, 25)
+        3 -1 (4, 35, 14285, 400, 25, 25)
+        3 +1 (13, 38, 13157, 500, 40, 20)
+        4 +1 (11, 43, 11764, 400, 25, 0)
+        4 -1 (13, 38, 13157, 500, 40, 20)
+        5 -1 (11, 43, 11764, 400, 25, 0)
+    "#]],
     );
 }
 
 #[test]
-fn a_segment_without_a_fix_is_no_part_of_the_network() {
-    check(&[at(0, street("a")), at(10, piece("a", 10, 10, (50, 9)))], expect![[r#""#]]);
+fn fixes_are_four_parts_and_ways_one() {
+    let with_way = Observed { way: (100, 9), ..SEEN }; // 40 km/h
+    check(
+        &[at(1, with_way)],
+        expect![[r#"
+        1 +1 (2, 24, 22500, 100, 100, 100)
+    "#]],
+    );
+    let without_speeds = Observed { known_seconds: 0, speed: 0, ..with_way };
+    check(
+        &[at(1, without_speeds)],
+        expect![[r#"
+        1 +1 (2, 40, 12500, 100, 100, 100)
+    "#]],
+    );
+}
+
+#[test]
+fn where_most_fixes_have_no_speed_the_ways_speak_alone() {
+    let without_speeds = Observed { seconds: 61, known_seconds: 0, speed: 0, way: (100, 9), ..SEEN };
+    check(
+        &[at(1, SEEN), at(2, without_speeds), at(3, SEEN)],
+        expect![[r#"
+        1 +1 (2, 20, 25000, 100, 100, 100)
+        2 -1 (2, 20, 25000, 100, 100, 100)
+        2 +1 (4, 40, 12500, 200, 100, 100)
+        3 -1 (4, 40, 12500, 200, 100, 100)
+        3 +1 (6, 24, 22500, 300, 100, 100)
+    "#]],
+    );
+}
+
+#[test]
+fn a_segment_whose_fixes_tell_no_speed_is_no_part_of_the_network() {
+    let of_cameras = Observed { fixes: 0, seconds: 0, known_seconds: 0, ..SEEN };
+    let of_ways_elsewhere = Observed { way: (100, 9), ..of_cameras };
+    let of_few_speeds = Observed { known_seconds: 29, ..SEEN };
+    assert_eq!([of_cameras, of_ways_elsewhere, of_few_speeds].map(part), [None; 3]);
 }
 
 #[test]
 fn where_everyone_stands_the_index_is_a_thousand() {
     check(
-        &[at(0, street("a")), at(10, seen("a", 10, 0))],
+        &[at(1, Observed { speed: 0, shown: 0, ..SEEN })],
         expect![[r#"
-        10 +1 (1, 0, 10000000, 100, 100, 100)
-        25 -1 (1, 0, 10000000, 100, 100, 100)
+        1 +1 (2, 0, 10000000, 100, 100, 100)
     "#]],
     );
 }
 
 #[test]
 fn a_flood_of_fixes_does_not_overflow() {
-    let (fixes, speed) = (1_000_000_000, Kmh(500_000));
-    let flow = Flow { fixes, speeds: fixes * speed.0, ..Flow::default() };
-    let free = FreeFlow { length: Millimetres(100_000), speed: Kmh(0) };
-    let part = Part::of(&flow, &traffic(flow, speed, free.speed), free).unwrap();
-    let mut sum = NetworkSum::default();
-    sum.add(part, 1);
-    assert_eq!(sum.output().map(|row| (row.samples, row.speed)), Some((1_000_000_000, speed)));
+    let fixes = 100_000_000;
+    let flood = Observed {
+        fixes,
+        seconds: 30 * fixes,
+        known_seconds: 30 * fixes,
+        speed: 500,
+        way: (1, 1),
+        free_flow: 0,
+        ..SEEN
+    };
+    check(
+        &[at(1, flood)],
+        expect![[r#"
+        1 +1 (100000000, 401, 571, 100, 0, 0)
+    "#]],
+    );
 }
 
-/// The network of some samples by segment, each with its speed, free-flow speed and length.
-fn figures(segments: &[(Vec<Sample>, i64, i64, i64)]) -> Option<Network> {
-    let observed: Vec<_> = segments.iter().filter(|(samples, ..)| !naive::fixes(samples).is_empty()).collect();
-    let fixes: Vec<i64> = observed.iter().flat_map(|(samples, ..)| naive::fixes(samples)).collect();
-    let n = fixes.len() as i64;
-    let ratios: i64 = observed
-        .iter()
-        .map(|(samples, _, free_flow, _)| naive::fixes(samples).iter().sum::<i64>() * 1_000_000 / free_flow)
-        .sum();
-    let below = |ten_thousandths: i64| -> i64 {
-        let slow = observed.iter().filter(|(_, speed, free_flow, _)| speed * 10_000 / free_flow < ten_thousandths);
-        slow.map(|(.., length)| length).sum()
+/// The figures of segments, taken one by one.
+fn figures(observed: &[Observed]) -> Option<Network> {
+    let of_way = |seen: &Observed| (seen.way.1 > 0 && seen.seconds > 0).then(|| seen.way.0.max(0) * 3_600 / seen.way.1);
+    let has_spots = |seen: &Observed| seen.known_seconds > 0 && 2 * seen.known_seconds >= seen.seconds;
+    let parts: Vec<_> = observed.iter().filter(|seen| has_spots(seen) || of_way(seen).is_some()).collect();
+    let sum = |of: &dyn Fn(&Observed) -> i64| -> i64 { parts.iter().map(|seen| of(seen)).sum() };
+    let free = |seen: &Observed| (seen.free_flow * 1_000).max(1_000);
+    let (time, known) = (sum(&|seen| seen.seconds * 1_000), sum(&|seen| seen.known_seconds * 1_000));
+    let under_way = sum(&|seen| if of_way(seen).is_some() { seen.seconds * 1_000 } else { 0 });
+    // Metres an hour, by milliseconds.
+    let spots = |seen: &Observed| seen.known_seconds * seen.speed * 1_000_000;
+    let ways = |seen: &Observed| of_way(seen).map_or(0, |speed| seen.seconds * speed * 1_000);
+    let mean = |of: &dyn Fn(&Observed) -> i64, time: i64| {
+        let index =
+            || (time as i128 * 10_000_000 / sum(&|seen| of(seen) * 1_000 / free(seen)).max(time) as i128) as i64;
+        (time > 0).then(|| (sum(of) / time, index()))
     };
-    let length: i64 = observed.iter().map(|(.., length)| length).sum();
-    (n > 0).then(|| Network {
-        samples: n as u32,
-        speed: Kmh(fixes.iter().sum::<i64>() / n),
-        travel_time_index: Ratio(n * 1_000_000 * 10_000 / ratios.max(n * 1_000)),
+    let of_fixes = if 2 * known >= time { mean(&spots, known) } else { None };
+    let (speed, index) = match (of_fixes, mean(&ways, under_way)) {
+        (Some(fixes), Some(ways)) => ((4 * fixes.0 + ways.0) / 5, (4 * fixes.1 + ways.1) / 5),
+        (fixes, ways) => fixes.or(ways)?,
+    };
+    let length = sum(&|seen| seen.length * 1_000);
+    let below = |per_cent: i64| {
+        sum(&|seen| {
+            if seen.free_flow > 0 && seen.shown * 100 < per_cent * seen.free_flow { seen.length * 1_000 } else { 0 }
+        })
+    };
+    Some(Network {
+        samples: sum(&|seen| seen.fixes) as u32,
+        speed: Kmh(speed),
+        travel_time_index: Ratio(index),
         observed: Millimetres(length),
-        congested_share: Ratio(below(9_000) * 10_000 / length),
-        severe_share: Ratio(below(5_000) * 10_000 / length),
+        congested_share: Ratio(below(90) * 10_000 / length),
+        severe_share: Ratio(below(50) * 10_000 / length),
     })
 }
 
-fn naive_sliding(seen: &[Update<Input>], now: Time) -> Vec<((), Network)> {
-    let rows = copies(seen);
-    let (narrow, wide) = (naive::sliding_samples(&rows, 12, now), naive::sliding_samples(&rows, 36, now));
-    let mut segments = Vec::new();
-    for (key, (length, free_flow)) in naive::free_flows(&rows).into_iter().filter(|((is_segment, _), _)| *is_segment) {
-        let here = |samples: &[Sample]| -> Vec<Sample> {
-            samples.iter().filter(|sample| naive::counts_on(sample, key)).copied().collect()
-        };
-        let (narrow, wide) = (here(&narrow), here(&wide));
-        let spots = |samples: &[Sample]| naive::row(samples, 0, free_flow).samples;
-        let stand_in = spots(&narrow) < 3 && spots(&wide) >= 3;
-        let speed = naive::speed(if stand_in { &wide } else { &narrow });
-        segments.extend(speed.map(|speed| (narrow, speed, free_flow, length)));
-    }
-    figures(&segments).map(|row| ((), row)).into_iter().collect()
+fn naive(seen: &[Update<Observed>], _: Time) -> Vec<((), Network)> {
+    figures(&present_copies(seen)).map(|row| ((), row)).into_iter().collect()
 }
 
-fn naive_windows(seen: &[Update<Input>], now: Time) -> Vec<(Window, Network)> {
-    let rows = copies(seen);
-    let cameras = naive::cameras_of(&rows).into_iter().map(|(_, sample)| sample);
-    let samples: Vec<_> = naive::samples_of(&rows).into_iter().chain(cameras).collect();
-    let free_flows = naive::free_flows(&rows);
-    let mut segments: BTreeMap<Window, Vec<_>> = BTreeMap::new();
-    for (key, (length, free_flow)) in free_flows.into_iter().filter(|((is_segment, _), _)| *is_segment) {
-        for (width, start) in [(60_000, -60_000), (60_000, 0), (300_000, -300_000), (300_000, 0)] {
-            let in_window =
-                |sample: &&Sample| naive::counts_on(sample, key) && (start..start + width).contains(&sample.time.0);
-            let here: Vec<_> = samples.iter().filter(in_window).copied().collect();
-            if now < ((start + width) as Time + 40).div_ceil(5) * 5
-                && let Some(speed) = naive::speed(&here)
-            {
-                segments
-                    .entry(Window { width, start: Millis(start) })
-                    .or_default()
-                    .push((here, speed, free_flow, length));
-            }
+/// A segment in a window, which the stage of the segment would close itself.
+type InWindow = (Window, Observed);
+
+fn build_windows<'s>(seen: Rows<'s, InWindow>) -> Rows<'s, (Window, Network)> {
+    network_windows(seen.flat_map(|(window, seen)| Some((window, part(seen)?))), &short_lives())
+}
+
+fn naive_windows(seen: &[Update<InWindow>], now: Time) -> Vec<(Window, Network)> {
+    let rows = present_copies(seen);
+    let windows: BTreeSet<Window> = rows.iter().map(|(window, _)| *window).collect();
+    let mut segments: BTreeMap<Window, Vec<Observed>> = BTreeMap::new();
+    for window in windows {
+        // They are amended for 40 ms, in ticks of 5.
+        if now < ((window.start.0 + window.width + 40) as Time).div_ceil(5) * 5 {
+            let here = rows.iter().filter(|(other, _)| *other == window).map(|(_, seen)| *seen).collect();
+            segments.insert(window, here);
         }
     }
     segments.into_iter().filter_map(|(window, segments)| Some((window, figures(&segments)?))).collect()
+}
+
+fn observed() -> impl Strategy<Value = Observed> {
+    let seconds = prop_oneof![1 => Just((0, 0)), 2 => Just((30, 30)), 3 => (1..90i64, 0..90i64)];
+    let way = prop_oneof![1 => Just((0, 0)), 2 => (-9..500i64, 1..60i64)];
+    let speeds = (0..70i64, 0..70i64, prop::sample::select(vec![0, 30, 50]));
+    (0..9i64, seconds, way, speeds, 1..400i64).prop_map(
+        |(fixes, (seconds, known), way, (speed, shown, free_flow), length)| {
+            let known_seconds = known.min(seconds);
+            Observed { fixes, seconds, known_seconds, speed, way, shown, free_flow, length }
+        },
+    )
+}
+
+fn in_windows() -> impl Strategy<Value = Vec<Update<InWindow>>> {
+    let start = prop::sample::select(vec![-60_000, -59_990, -59_999]);
+    feed((start, observed()), 60, |(start, seen), _, _| (Window { width: 60_000, start: Millis(start) }, seen))
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn it_is_the_sum_of_the_segments_in_the_sliding_window(updates in inputs(-5..60)) {
-        assert_oracle(&updates, 120, sliding, naive_sliding);
+    fn it_is_the_sum_of_the_segments(updates in feed(observed(), 20, |seen, _, _| seen)) {
+        assert_oracle(&updates, 45, build, naive);
     }
 
     #[test]
-    fn it_is_the_sum_of_the_segments_in_every_open_window(updates in inputs(-30..30)) {
-        assert_oracle(&updates, 120, windows, naive_windows);
+    fn it_is_the_sum_of_the_segments_in_every_open_window(updates in in_windows()) {
+        assert_oracle(&updates, 130, build_windows, naive_windows);
     }
 }
 
-#[test]
-fn neither_order_nor_workers_show() {
-    assert_invariant(&busy(), 70, sliding);
-    assert_invariant(&busy(), 70, windows);
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn neither_order_nor_workers_show(now in feed(observed(), 20, |seen, _, _| seen), windows in in_windows()) {
+        assert_invariant(&now, 45, build);
+        assert_invariant(&windows, 130, build_windows);
+    }
 }

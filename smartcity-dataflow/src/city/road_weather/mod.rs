@@ -1,7 +1,7 @@
 //! Which roads does the weather make dangerous?
 //!
 //! ```text
-//!  placed ──▶ when was it wet? ─┐
+//!  readings ─▶ when was it wet? ─┐
 //!  weather ─────────────────────┴─▶ surface at each station ─┐
 //!     └──▶ where stations are ──▶ nearest station ───────────┴─▶ cells ──▶ segments
 //!  segments ──▶ cells with roads ───────┘                                     ▲
@@ -20,9 +20,9 @@ use serde::{Deserialize, Serialize};
 
 use super::cells::{Cell, Grid};
 use super::weather::StationWeather;
-use crate::model::{Id, Millimetres, Placed, Point, Ratio, Segment, distance_mm};
+use crate::model::{Id, Kind, Millimetres, Placed, Point, Ratio, Segment, Weather, distance_mm};
 use crate::view::View;
-use crate::{Rows, Settings};
+use crate::{Horizon, Rows, Settings};
 
 pub use surface::{DRIES_MS, FREEZES_MS, Surface, Wetness, dew_point};
 use surface::{Memory, State, says_something, surfaces};
@@ -59,12 +59,12 @@ const CELL: Millimetres = Millimetres(500_000);
 /// |    2 | -(s, 5 °C, 2 mm) +(s, 5 °C, 0 mm) | |                             |
 /// | 1801 |                        |          | -(north, wet, grip 0.70)     |
 ///
-/// (times in seconds.) `placed` tells when it was wet before, `weather` what is now.
+/// (times in seconds.) `readings` tell when it was wet before, `weather` what is now.
 ///
 /// ```
 /// # use smartcity_dataflow::{Rows, Settings, testing::{at, id, said, trace}};
 /// # use smartcity_dataflow::city::{road_weather::{Surface, road_weather}, weather::weather};
-/// # use smartcity_dataflow::model::{Body, Kmh, Milli, Millimetres, Placed, Point, RoadClass, Segment, Weather};
+/// # use smartcity_dataflow::model::{Kmh, Milli, Millimetres, Placed, Point, RoadClass, Segment, Weather};
 /// # let here = Point { lat: 377_700_000, lon: -1_224_200_000 };
 /// # let segment = move || Segment {
 /// #     id: id("north"), road: id("road"), zone: None, class: RoadClass::Primary, lanes: 1, free_flow: Kmh(50_000),
@@ -72,33 +72,38 @@ const CELL: Millimetres = Millimetres(500_000);
 /// # };
 /// // Rain at five degrees, 1 km from the segment.
 /// let rain = Weather { temperature: Some(Milli(5_000)), precipitation: Some(Milli(2_000)), ..Weather::default() };
-/// let mut reading = said("s", 10, 1, Body::Weather(rain));
+/// let mut reading = said("s", 10, 1, rain);
 /// reading.reading.place = Some(here.shifted(1_000_000, 0));
 /// let output = trace(
 ///     &[at(1, reading)],
-///     move |placed: Rows<'_, Placed>| {
-///         let segments = placed.clone().map(move |_| segment());
-///         let stations = placed.clone().flat_map(|_| None);
+///     move |readings: Rows<'_, Placed<Weather>>| {
+///         let segments = readings.clone().map(move |_| segment());
+///         let stations = readings.clone().flat_map(|_| None);
 ///         let settings = Settings::default();
-///         let newest = weather(placed.clone(), stations, &settings);
-///         road_weather(placed, newest, segments, &settings).map(|(segment, row)| (segment, row.surface, row.grip.0))
+///         let newest = weather(readings.clone(), stations, &settings);
+///         road_weather(readings, newest, segments, &settings).map(|(segment, row)| (segment, row.surface, row.grip.0))
 ///     },
 ///     10,
 /// );
 /// assert_eq!(output, [(1, (id("north"), Surface::Wet, 7_000), 1)]);
 /// ```
 pub fn road_weather<'s>(
-    placed: Rows<'s, Placed>,
+    readings: Rows<'s, Placed<Weather>>,
     weather: Rows<'s, (Id, StationWeather)>,
     segments: Rows<'s, Segment>,
     settings: &Settings,
 ) -> Rows<'s, (Id, RoadWeather)> {
     let memory = Memory { dries_ms: DRIES_MS, freezes_ms: FREEZES_MS, tick_ms: settings.tick_ms };
-    on_segments(placed, weather, segments, memory)
+    on_segments(readings, weather, segments, memory)
+}
+
+/// How long a reading of rain keeps roads wet.
+pub fn horizon(kind: Kind, _: &Settings) -> Option<Horizon> {
+    (kind == Kind::Weather).then(|| Horizon::of_arrival(DRIES_MS.max(FREEZES_MS)))
 }
 
 fn on_segments<'s>(
-    placed: Rows<'s, Placed>,
+    readings: Rows<'s, Placed<Weather>>,
     weather: Rows<'s, (Id, StationWeather)>,
     segments: Rows<'s, Segment>,
     memory: Memory,
@@ -113,7 +118,7 @@ fn on_segments<'s>(
         .flat_map(|(station, row)| row.place.filter(|_| says_something(&row.weather)).map(|place| (station, place)));
     nearest_stations(stations, cells, grid)
         .map(|(cell, station)| (station, cell))
-        .join_map(surfaces(placed, weather, memory), |station, cell, state| (*cell, (*station, *state)))
+        .join_map(surfaces(readings, weather, memory), |station, cell, state| (*cell, (*station, *state)))
         .arrange_by_key()
         .join_core(roads, |_, &(station, State { surface, estimated }), segment| {
             Some((*segment, RoadWeather { surface, grip: surface.grip(), estimated, station }))
@@ -146,12 +151,12 @@ mod tests {
 
     use super::*;
     use crate::Time;
-    use crate::model::{Body, Kmh, Milli, Millis, RoadClass, Sky, Weather};
+    use crate::model::{Kmh, Milli, Millis, RoadClass, Sky};
     use crate::testing::{Update, assert_invariant, assert_oracle, at, gone, id, names, present, said, table, trace};
 
     #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
     enum Row {
-        Said(Placed),
+        Said(Placed<Weather>),
         Newest(Id, StationWeather),
         Segment(Segment),
     }
@@ -196,7 +201,7 @@ mod tests {
     }
 
     fn reading(station: &str, arrived: Time, weather: Weather) -> Row {
-        Row::Said(said(station, 0, arrived, Body::Weather(weather)))
+        Row::Said(said(station, 0, arrived, weather))
     }
 
     fn check(updates: &[Update<Row>], expected: expect_test::Expect) {
@@ -295,10 +300,9 @@ mod tests {
         let grid = Grid::of_cells(CELL);
         let last_wet = |station: Id| {
             let wet = rows.iter().filter_map(|row| match row {
-                Row::Said(placed) if placed.reading.device == station => match placed.reading.body {
-                    Body::Weather(weather) if weather.precipitation > Some(Milli(100)) => Some(placed.reading.arrived),
-                    _ => None,
-                },
+                Row::Said(placed) if placed.reading.device == station => {
+                    (placed.reading.body.precipitation > Some(Milli(100))).then_some(placed.reading.arrived)
+                }
                 _ => None,
             });
             wet.max()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::city::weather::StationWeather;
-use crate::model::{Body, Id, Milli, Placed, Ratio, Sky, Weather};
+use crate::model::{Id, Milli, Placed, Ratio, Sky, Weather};
 use crate::operators::{Keep, keyed, round_up};
 use crate::{Diff, Rows, Time};
 
@@ -190,16 +190,13 @@ impl Memory {
 ///
 /// The state is the newest weather of each station and its wet readings of the last hour.
 pub(super) fn surfaces<'s>(
-    placed: Rows<'s, Placed>,
+    readings: Rows<'s, Placed<Weather>>,
     weather: Rows<'s, (Id, StationWeather)>,
     memory: Memory,
 ) -> Rows<'s, (Id, State)> {
-    let wet = placed.flat_map(|placed| match placed.reading.body {
-        Body::Weather(weather) if precipitates(&weather, WETS_ABOVE) => {
-            Some((placed.reading.device, Told::Wet(placed.reading.arrived)))
-        }
-        _ => None,
-    });
+    let wet = readings
+        .filter(|placed| precipitates(&placed.reading.body, WETS_ABOVE))
+        .map(|placed| (placed.reading.device, Told::Wet(placed.reading.arrived)));
     let newest = weather.map(|(station, row)| (station, Told::Newest(row.weather)));
     keyed(newest.concat(wet), "Surfaces", move |station, known: &mut Known, turn| {
         turn.for_each_change(|turn, told, diff| match told {

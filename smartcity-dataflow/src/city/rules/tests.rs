@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::Time;
-use crate::model::{CameraReading, Fix, Id, Kind, Namespace, Origin, Report, ReportStatus, Sky, Unit};
+use crate::model::{CameraReading, Fix, Id, Kind, Namespace, Origin, Report, ReportStatus, Sky, Unit, Unusable};
 
 /// 2026-11-23T14:00:00Z.
 const NOW: i64 = 1_795_442_400_000;
@@ -23,6 +23,11 @@ fn reading(body: Body) -> Reading<Instant> {
 
 fn fix(speed: i64) -> Reading<Instant> {
     reading(Body::Fix(Fix { speed: Some(Kmh(speed)), ..Fix::default() }))
+}
+
+fn camera(speed: i64) -> Reading<Instant> {
+    let camera = Id::new(Namespace::Camera, "c");
+    reading(Body::Camera(CameraReading { camera, speed: Kmh(speed), heading: None }))
 }
 
 fn sensor(quantity: Quantity, value: i64, unit: Unit) -> Reading<Instant> {
@@ -46,13 +51,9 @@ fn what_is_rejected_says_which_field_which_value_and_what_was_expected() {
         place(0, 0),
         place(900_000_001, 5),
         place(5, -1_800_000_001),
-        fix(-1),
-        fix(500_001),
-        reading(Body::Camera(CameraReading {
-            camera: Id::new(Namespace::Camera, "c"),
-            speed: Kmh(612_500),
-            heading: None,
-        })),
+        camera(-1),
+        camera(500_001),
+        camera(612_500),
         weather(Weather { temperature: Some(Milli(-90_001)), ..none }),
         weather(Weather { humidity: Some(Milli(100_001)), ..none }),
         weather(Weather { wind: Some(Kmh(400_001)), ..none }),
@@ -103,6 +104,8 @@ fn the_limits_themselves_are_accepted() {
     for reading in [
         fix(0),
         fix(500_000),
+        camera(0),
+        camera(500_000),
         Reading { place: None, ..fix(0) },
         Reading { place: Some(Point { lat: 900_000_000, lon: -1_800_000_000 }), ..fix(0) },
         Reading { place: Some(Point { lat: 0, lon: 1 }), ..fix(0) },
@@ -114,6 +117,20 @@ fn the_limits_themselves_are_accepted() {
         time(NOW + 24 * 3_600_000),
     ] {
         verdict(reading).unwrap();
+    }
+}
+
+#[test]
+fn a_fix_outlives_a_speed_that_cannot_be() {
+    for speed in [-1_000, -1, 500_001, 511_000, 65_535_000, i64::MIN, i64::MAX] {
+        let accepted = verdict(fix(speed)).unwrap();
+        let unusable = Unusable { speed: true, heading: false };
+        assert_eq!(accepted.body, Body::Fix(Fix { unusable, ..Fix::default() }), "{speed}");
+        assert_eq!(accepted.place, fix(speed).place);
+    }
+    for speed in [0, 500_000] {
+        let Body::Fix(fix) = verdict(fix(speed)).unwrap().body else { panic!("a fix") };
+        assert_eq!((fix.speed, fix.unusable), (Some(Kmh(speed)), Unusable::default()));
     }
 }
 
@@ -187,7 +204,10 @@ pub(in crate::city) fn sensors() -> impl Strategy<Value = Sensor> {
 
 fn bodies() -> impl Strategy<Value = Body> {
     let value = || prop::option::of(number());
-    let fix = value().prop_map(|speed| Body::Fix(Fix { speed: speed.map(Kmh), ..Fix::default() }));
+    let fix = (value(), any::<bool>(), any::<bool>()).prop_map(|(speed, of_speed, heading)| {
+        let unusable = Unusable { speed: of_speed, heading };
+        Body::Fix(Fix { speed: speed.map(Kmh), unusable, ..Fix::default() })
+    });
     let camera = number().prop_map(|speed| {
         Body::Camera(CameraReading { camera: Id::new(Namespace::Camera, "c"), speed: Kmh(speed), heading: None })
     });

@@ -1,3 +1,5 @@
+mod shown;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
@@ -9,23 +11,25 @@ use serde::{Deserialize, Serialize};
 use super::*;
 use crate::Diff;
 use crate::city::fixtures::{id, readable, road_id, segment, zone_id};
-use crate::model::{Namespace, Point};
+use crate::model::{Name, Namespace, Point};
 use crate::testing::{Update, assert_invariant, at, gone, present, trace};
 use crate::view::Views;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Input {
     City(Name),
-    Used(Time, Name),
+    Used(NameUse),
 }
 
-const LIFE: Time = 2 * NAME_BUCKET_MS;
+const MINUTE: Time = 60_000;
 
-const MINUTE: Time = NAME_BUCKET_MS / 60;
+fn life(kind: Kind) -> Time {
+    if kind == Kind::Vehicle { 20 * MINUTE } else { 5 * MINUTE }
+}
 
 fn build<'s>(input: Rows<'s, Input>) -> Rows<'s, (Id, Arc<str>)> {
     let city = input.clone().flat_map(|row| if let Input::City(name) = row { Some(CityRow::Name(name)) } else { None });
-    names(&city, input.flat_map(|row| if let Input::Used(at, name) = row { Some((at, name)) } else { None }), LIFE)
+    names(&city, input.flat_map(|row| if let Input::Used(used) = row { Some(used) } else { None }), life)
 }
 
 /// A text under the id of another: with two texts, a collision.
@@ -33,24 +37,39 @@ fn called(name: &str, text: &str) -> Name {
     Name { id: id(Namespace::Text, name), text: text.into() }
 }
 
-fn used(at_time: Time, name: &str, text: &str) -> Update<Input> {
-    at(at_time, Input::Used(at_time, called(name, text)))
+fn used(at_time: Time, kind: Kind, name: &str, text: &str) -> Update<Input> {
+    at(at_time, Input::Used(NameUse { at: at_time, kind, name: called(name, text) }))
 }
 
 fn check(updates: &[Update<Input>], expected: Expect) {
-    let output = trace(updates, build, 12 * NAME_BUCKET_MS);
+    let output = trace(updates, build, 240 * MINUTE);
     expected.assert_eq(&readable(&output));
 }
 
 #[test]
-fn a_used_name_is_known_for_its_life_after_the_hour_of_its_last_use() {
+fn a_used_name_is_known_for_a_bucket_and_the_life_of_its_kind() {
     check(
-        &[used(20 * MINUTE, "a", "Camry"), used(59 * MINUTE, "b", "Prius"), used(70 * MINUTE, "b", "Prius")],
+        &[
+            used(2 * MINUTE, Kind::Vehicle, "a", "Camry"),
+            used(9 * MINUTE, Kind::Gps, "b", "bus 7"),
+            used(11 * MINUTE + 1, Kind::Gps, "b", "bus 7"),
+        ],
         expect![[r#"
-            1200000 +1 (a, "Camry")
-            3540000 +1 (b, "Prius")
-            10800000 -1 (a, "Camry")
-            14400000 -1 (b, "Prius")
+            120000 +1 (a, "Camry")
+            540000 +1 (b, "bus 7")
+            1620000 -1 (b, "bus 7")
+            1920000 -1 (a, "Camry")
+        "#]],
+    );
+}
+
+#[test]
+fn of_two_kinds_that_use_a_name_the_longer_life_counts() {
+    check(
+        &[used(0, Kind::Vehicle, "a", "bus 7"), used(5 * MINUTE, Kind::Gps, "a", "bus 7")],
+        expect![[r#"
+            0 +1 (a, "bus 7")
+            1800000 -1 (a, "bus 7")
         "#]],
     );
 }
@@ -61,7 +80,7 @@ fn a_name_of_the_city_lasts_until_it_is_edited() {
     check(
         &[
             at(0, city("Market St")),
-            used(5, "a", "Market St"),
+            used(5, Kind::Gps, "a", "Market St"),
             gone(9, city("Market St")),
             at(9, city("Market Street")),
         ],
@@ -76,23 +95,25 @@ fn a_name_of_the_city_lasts_until_it_is_edited() {
 #[test]
 fn of_two_texts_with_one_id_the_greater_is_shown() {
     check(
-        &[used(1, "a", "x"), used(2, "a", "y"), used(3, "a", "w")],
+        &[used(1, Kind::Gps, "a", "x"), used(2, Kind::Gps, "a", "y"), used(3, Kind::Gps, "a", "w")],
         expect![[r#"
-        1 +1 (a, "x")
-        2 -1 (a, "x")
-        2 +1 (a, "y")
-        10800000 -1 (a, "y")
-    "#]],
+            1 +1 (a, "x")
+            2 -1 (a, "x")
+            2 +1 (a, "y")
+            960000 -1 (a, "y")
+        "#]],
     );
 }
 
-/// Of all texts of the city, and all that were used in an hour that is not long enough ago, the greatest by id.
+/// Of all texts of the city, and all that were used not long ago, the greatest by id.
 fn naive(seen: &[Update<Input>], now: Time) -> BTreeMap<Id, Arc<str>> {
     let mut known: BTreeMap<Id, Arc<str>> = BTreeMap::new();
     for row in present(seen) {
         let (name, lives) = match row {
             Input::City(name) => (name, true),
-            Input::Used(at, name) => (name, now < (at / NAME_BUCKET_MS + 1) * NAME_BUCKET_MS + LIFE),
+            Input::Used(NameUse { at, kind, name }) => {
+                (name, now < (at + 10 * MINUTE + life(kind)).div_ceil(MINUTE) * MINUTE)
+            }
         };
         if lives {
             known.entry(name.id).and_modify(|text| *text = name.text.clone().max(text.clone())).or_insert(name.text);
@@ -104,37 +125,47 @@ fn naive(seen: &[Update<Input>], now: Time) -> BTreeMap<Id, Arc<str>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// In minutes, since names live for hours: looked at when something comes, and every half hour before and on the minute.
+    /// Looked at when something comes, and every half minute.
     #[test]
     fn it_is_the_greatest_text_that_is_used_or_of_the_city(
-        uses in prop::collection::vec((0..300u64, 0..2usize, 0..3usize), 0..16),
-        city in prop::collection::vec((0..300u64, 0..2usize, 0..3usize, prop::option::of(1..200u64)), 0..6),
+        uses in prop::collection::vec((0..50u64, 0..MINUTE, any::<bool>(), 0..2usize, 0..3usize), 0..16),
+        city in prop::collection::vec((0..50u64, 0..2usize, 0..3usize, prop::option::of(1..40u64)), 0..6),
     ) {
-        let name = |id: usize, text: usize| called(["a", "b"][id], ["x", "y", "z"][text]);
-        let mut updates: Vec<_> =
-            uses.into_iter().map(|(time, id, text)| at(time * MINUTE, Input::Used(time * MINUTE, name(id, text)))).collect();
+        let (names, texts) = (["a", "b"], ["x", "y", "z"]);
+        let mut updates: Vec<_> = uses
+            .into_iter()
+            .map(|(minute, millis, own, id, text)| {
+                let kind = if own { Kind::Vehicle } else { Kind::Gps };
+                used(minute * MINUTE + millis, kind, names[id], texts[text])
+            })
+            .collect();
         for (time, id, text, after) in city {
-            updates.push(at(time * MINUTE, Input::City(name(id, text))));
-            updates.extend(after.map(|after| gone((time + after) * MINUTE, Input::City(name(id, text)))));
+            let row = Input::City(called(names[id], texts[text]));
+            updates.push(at(time * MINUTE, row.clone()));
+            updates.extend(after.map(|after| gone((time + after) * MINUTE, row)));
         }
-        let output = trace(&updates, build, 10 * NAME_BUCKET_MS);
-        let half_hours = (1..20).map(|i| i * 30 * MINUTE);
-        for now in half_hours.flat_map(|time| [time - 1, time]).chain(updates.iter().map(|(_, time, _)| *time)) {
+        let output = trace(&updates, build, 100 * MINUTE);
+        let half_minutes = (1..200).map(|i| i * 30_000);
+        for now in half_minutes.flat_map(|time| [time - 1, time]).chain(updates.iter().map(|(_, time, _)| *time)) {
             let mut actual: Vec<_> =
                 output.iter().filter(|(time, ..)| *time <= now).map(|(_, row, diff)| (row.clone(), *diff)).collect();
             differential_dataflow::consolidation::consolidate(&mut actual);
             let seen: Vec<_> = updates.iter().filter(|(_, time, _)| *time <= now).cloned().collect();
             let expected: Vec<_> = naive(&seen, now).into_iter().map(|row| (row, 1)).collect();
-            prop_assert_eq!(actual, expected, "at {} min", now / MINUTE);
+            prop_assert_eq!(actual, expected, "at {} s", now / 1_000);
         }
     }
 }
 
 #[test]
 fn neither_order_nor_workers_show() {
-    let uses = (0..40u64).map(|i| used(i / 4, ["a", "b", "c"][i as usize % 3], ["x", "y", "z"][i as usize % 7 % 3]));
+    let kinds = [Kind::Vehicle, Kind::Gps];
+    let uses = (0..40u64).map(|i| {
+        let (name, text) = (["a", "b", "c"][i as usize % 3], ["x", "y", "z"][i as usize % 7 % 3]);
+        used(i / 4, kinds[i as usize % 5 % 2], name, text)
+    });
     let city = [at(0, Input::City(called("a", "x"))), gone(4, Input::City(called("a", "x")))];
-    assert_invariant(&uses.chain(city).collect::<Vec<_>>(), 12 * NAME_BUCKET_MS, build);
+    assert_invariant(&uses.chain(city).collect::<Vec<_>>(), 60 * MINUTE, build);
 }
 
 #[test]

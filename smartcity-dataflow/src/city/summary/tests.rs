@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::Time;
-use crate::city::congestion::{Flow, traffic};
+use crate::city::congestion::{Distinct, Flow, traffic};
 use crate::city::fixtures::{feed, id, kmh, readable, road_id};
 use crate::model::{Kind, Millis, Namespace, Point, Priority, Ratio, ReportStatus, Severity};
 use crate::testing::{Update, assert_invariant, assert_oracle, at, gone, trace};
@@ -81,7 +81,10 @@ fn incident(name: &str) -> Input {
 
 /// A road at so many per cent of its free-flow speed of 50 km/h.
 fn road(name: &str, percent: i64) -> Input {
-    Input::Road(road_id(name), traffic(Flow { fixes: 3, ..Flow::default() }, Kmh(percent * 500), kmh(50)))
+    Input::Road(
+        road_id(name),
+        traffic(&Flow { fixes: 3, ..Flow::default() }, Distinct::default(), Kmh(percent * 500), kmh(50)),
+    )
 }
 
 fn check(updates: &[Update<Input>], expected: Expect) {

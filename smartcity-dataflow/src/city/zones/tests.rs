@@ -5,24 +5,23 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::Time;
-use crate::city::congestion::{Flow, FreeFlow, traffic};
-use crate::city::fixtures::{edits, feed, id, kmh, metres, readable, segment, segment_id, zone_id};
-use crate::model::{Kind, Millis, Namespace, Point, Priority, ReportStatus, Segment, Severity};
+use crate::city::congestion::{Distinct, Flow, FreeFlow, traffic};
+use crate::city::fixtures::{feed, id, kmh, metres, readable, zone_id};
+use crate::model::{Kind, Millis, Namespace, Point, Priority, ReportStatus, Severity};
 use crate::testing::{Update, assert_invariant, assert_oracle, at, gone, trace};
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Input {
     Vehicle(Id, Vehicle),
     Report(Id, ActiveReport),
-    Part(Id, Part),
-    City(CityRow),
+    Part(Option<Id>, Part),
 }
 
 fn build<'s>(input: Rows<'s, Input>) -> Rows<'s, (Id, ZoneFigures)> {
     let vehicles = input.clone().flat_map(|row| if let Input::Vehicle(id, row) = row { Some((id, row)) } else { None });
     let reports = input.clone().flat_map(|row| if let Input::Report(id, row) = row { Some((id, row)) } else { None });
-    let parts = input.clone().flat_map(|row| if let Input::Part(id, row) = row { Some((id, row)) } else { None });
-    zones(vehicles, reports, parts, input.flat_map(|row| if let Input::City(row) = row { Some(row) } else { None }))
+    let parts = input.flat_map(|row| if let Input::Part(zone, row) = row { Some((zone, row)) } else { None });
+    zones(vehicles, reports, parts)
 }
 
 fn vehicle(name: &str, zone: Option<&str>, moving: bool) -> Input {
@@ -59,15 +58,13 @@ fn report(name: &str, zone: Option<&str>) -> Input {
     Input::Report(id(Namespace::Incident, name), report)
 }
 
-/// The part of a segment of 100 m at 50 km/h free flow that had some fixes of one speed.
-fn part(name: &str, fixes: i64, speed: i64) -> Input {
-    let flow = Flow { fixes, speeds: fixes * kmh(speed).0, ..Flow::default() };
+/// The part of a segment of 100 m at 50 km/h free flow that had some fixes of one speed, half a minute each.
+fn part(zone: Option<&str>, fixes: i64, speed: i64) -> Input {
+    let weight = 30_000 * fixes;
+    let flow = Flow { fixes, weight, spot_weight: weight, spots: weight * kmh(speed).0, ..Flow::default() };
     let free = FreeFlow { length: metres(100), speed: kmh(50) };
-    Input::Part(segment_id(name), Part::of(&flow, &traffic(flow, kmh(speed), free.speed), free).unwrap())
-}
-
-fn street(name: &str, zone: Option<&str>) -> Input {
-    Input::City(CityRow::Segment(Segment { zone: zone.map(zone_id), ..segment(name, (0, 0), (100, 0)) }))
+    let traffic = traffic(&flow, Distinct::default(), kmh(speed), free.speed);
+    Input::Part(zone.map(zone_id), Part::of(&flow, &traffic, free).unwrap())
 }
 
 fn check(updates: &[Update<Input>], expected: Expect) {
@@ -85,16 +82,15 @@ fn check(updates: &[Update<Input>], expected: Expect) {
 fn a_zone_counts_what_lies_in_it_and_goes_when_nothing_does() {
     check(
         &[
-            at(0, street("a", Some("east"))),
             at(1, vehicle("v", Some("east"), true)),
             at(1, vehicle("w", Some("east"), false)),
             at(1, vehicle("x", None, true)),
             at(2, report("r", Some("west"))),
             at(2, report("s", None)),
-            at(3, part("a", 4, 20)),
+            at(3, part(Some("east"), 4, 20)),
             gone(4, vehicle("v", Some("east"), true)),
             gone(4, vehicle("w", Some("east"), false)),
-            gone(5, part("a", 4, 20)),
+            gone(5, part(Some("east"), 4, 20)),
             gone(5, report("r", Some("west"))),
         ],
         expect![[r#"
@@ -111,21 +107,22 @@ fn a_zone_counts_what_lies_in_it_and_goes_when_nothing_does() {
 }
 
 #[test]
-fn a_segment_that_moves_to_another_zone_takes_its_traffic_along() {
+fn traffic_adds_up_in_its_zone_and_in_no_zone_counts_nowhere() {
     check(
         &[
-            at(1, part("a", 4, 20)),
-            at(2, street("a", Some("east"))),
-            gone(3, street("a", Some("east"))),
-            at(3, street("a", Some("west"))),
-            gone(4, street("a", Some("west"))),
-            at(4, street("a", None)),
+            at(1, part(Some("east"), 4, 20)),
+            at(2, part(Some("east"), 4, 40)),
+            at(2, part(None, 4, 40)),
+            gone(3, part(Some("east"), 4, 20)),
+            at(3, part(Some("west"), 4, 20)),
         ],
         expect![[r#"
-            2 +1 (east, (0, 0, 0, Some((4, 20))))
+            1 +1 (east, (0, 0, 0, Some((4, 20))))
+            2 -1 (east, (0, 0, 0, Some((4, 20))))
+            2 +1 (east, (0, 0, 0, Some((8, 30))))
             3 +1 (west, (0, 0, 0, Some((4, 20))))
-            3 -1 (east, (0, 0, 0, Some((4, 20))))
-            4 -1 (west, (0, 0, 0, Some((4, 20))))
+            3 +1 (east, (0, 0, 0, Some((4, 40))))
+            3 -1 (east, (0, 0, 0, Some((8, 30))))
         "#]],
     );
 }
@@ -138,13 +135,8 @@ fn naive(seen: &[Update<Input>], _: Time) -> Vec<(Id, ZoneFigures)> {
     let figures = |zone: Id| {
         let vehicles =
             || rows.iter().filter(|row| matches!(row, Input::Vehicle(_, vehicle) if vehicle.zone == Some(zone)));
-        let lies_here = |id: &Id| {
-            rows.iter().any(|row| {
-                matches!(row, Input::City(CityRow::Segment(segment)) if segment.id == *id && segment.zone == Some(zone))
-            })
-        };
         let parts = rows.iter().filter_map(|row| match row {
-            Input::Part(id, part) if lies_here(id) => Some(*part),
+            Input::Part(Some(here), part) if *here == zone => Some(*part),
             _ => None,
         });
         let mut network = NetworkSum::default();
@@ -156,7 +148,7 @@ fn naive(seen: &[Update<Input>], _: Time) -> Vec<(Id, ZoneFigures)> {
                 .iter()
                 .filter(|row| matches!(row, Input::Report(_, row) if row.zone == Some(zone)))
                 .count() as u32,
-            traffic: network.output(),
+            traffic: Aggregate::<Part>::output(&network),
         }
     };
     let nothing = ZoneFigures { vehicles: 0, moving: 0, emergencies: 0, traffic: None };
@@ -169,13 +161,10 @@ fn inputs() -> impl Strategy<Value = Vec<Update<Input>>> {
     let name = prop::sample::select(vec!["v", "w", "r"]);
     let said = prop_oneof![
         3 => (name.clone(), zone.clone(), any::<bool>()).prop_map(|(name, zone, moving)| vehicle(name, zone, moving)),
-        2 => (name, zone).prop_map(|(name, zone)| report(name, zone)),
-        3 => (prop::sample::select(vec!["a", "b", "c"]), 1..4i64, 0..60i64).prop_map(|(name, n, speed)| part(name, n, speed)),
+        2 => (name, zone.clone()).prop_map(|(name, zone)| report(name, zone)),
+        3 => (zone, 1..4i64, 0..60i64).prop_map(|(zone, fixes, speed)| part(zone, fixes, speed)),
     ];
-    let streets =
-        ["a", "b"].map(|name| edits([Some("east"), Some("west"), None].map(|zone| street(name, zone)).to_vec(), 30));
-    (feed(said, 30, |row, _, _| row), Vec::from(streets))
-        .prop_map(|(rows, edits)| rows.into_iter().chain(edits.concat()).collect())
+    feed(said, 30, |row, _, _| row)
 }
 
 proptest! {
@@ -193,14 +182,12 @@ fn neither_order_nor_workers_show() {
     let rows = (0..60u64).map(|i| {
         let row = match i % 4 {
             0 => report(["r", "s", "x"][i as usize % 3], zone(i)),
-            1 => part(["a", "b"][i as usize % 2], 1 + i as i64 % 3, i as i64),
+            1 => part(zone(i / 3), 1 + i as i64 % 3, i as i64),
             _ => vehicle(["v", "w", "x"][i as usize % 3], zone(i / 2), i % 2 == 0),
         };
         (i / 3, row)
     });
     let rows = rows.flat_map(|(time, row)| [Some(at(time, row.clone())), (time % 3 == 0).then(|| gone(time + 5, row))]);
-    let moves =
-        [at(0, street("a", Some("east"))), gone(8, street("a", Some("east"))), at(8, street("a", Some("west")))];
-    let updates: Vec<_> = rows.flatten().chain(moves).collect();
+    let updates: Vec<_> = rows.flatten().collect();
     assert_invariant(&updates, 30, build);
 }

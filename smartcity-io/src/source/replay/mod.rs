@@ -40,7 +40,7 @@ use self::files::RecordedFile;
 use self::pace::Pace;
 use self::track::Track;
 use super::{Batch, Outlet, Source, SourceError};
-use crate::decode::{Decoder, JsonDecoder, NameBook, Stamp};
+use crate::decode::{Decoder, JsonDecoder};
 
 /// How a recording is replayed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -219,7 +219,7 @@ impl Loop {
             reading.id = Id::new(Namespace::Message, &format!("{:016x} loop {}", reading.id.get(), self.number));
         }
         batch.rejected.iter_mut().for_each(|rejected| rejected.arrived += self.shift);
-        batch.names.iter_mut().for_each(|(arrived, _)| *arrived += self.shift);
+        batch.names.iter_mut().for_each(|named| named.at += self.shift);
     }
 }
 
@@ -230,8 +230,6 @@ struct Out<'a> {
     pace: Option<Pace>,
     batch_rows: usize,
     batch: Batch,
-    source_name: &'a str,
-    source_names: NameBook,
     time: Time,
 }
 
@@ -243,8 +241,6 @@ impl<'a> Out<'a> {
             pace: replay.settings.speed.map(Pace::new),
             batch_rows: replay.settings.batch_rows.max(1),
             batch: Batch::default(),
-            source_name: &replay.name,
-            source_names: NameBook::default(),
             time: 0,
         }
     }
@@ -257,11 +253,7 @@ impl<'a> Out<'a> {
                 pace.wait_until(time, self.outlet)?;
             }
         }
-        if time != self.time {
-            let at = Stamp { arrived: time, clock: time };
-            self.source_names.id(Namespace::Source, self.source_name, at, &mut self.batch.names);
-            self.time = time;
-        }
+        self.time = time;
         this.shift(head);
         self.batch.append(head);
         if self.batch.len() >= self.batch_rows { self.flush() } else { Ok(()) }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use smartcity_dataflow::model::{Id, Kind, Name, Namespace, Reason};
+use smartcity_dataflow::model::{Id, Kind, Name, NameUse, Namespace, Reason};
 use tempfile::TempDir;
 
 use super::*;
@@ -141,14 +141,15 @@ fn each_loop_is_later_and_has_ids_of_its_own() {
     assert_eq!(batch.readings[0].device, batch.readings[3].device);
     let rejected: Vec<_> = batch.rejected.iter().map(|row| (row.arrived - NOON) / 1_000).collect();
     assert_eq!(rejected, [5, 11, 17]);
-    assert!(batch.names.contains(&(NOON + 12_000, Name::new(Namespace::Device, "a"))));
+    let said: Vec<_> = batch.names.iter().map(|named| (named.at - NOON, &*named.name.text)).collect();
+    assert_eq!(said, [(0, "a"), (6_000, "a"), (12_000, "a")]);
 }
 
 #[test]
-fn the_source_and_its_devices_are_named() {
+fn devices_are_named_and_the_source_is_for_the_engine_to_name() {
     let batch = replayed(&[("gps_data.ndjson", fix("a", 1).as_bytes())], ReplaySettings::default());
-    let names = [Name::new(Namespace::Source, "test"), Name::new(Namespace::Device, "a")];
-    assert_eq!(batch.names, names.map(|name| (NOON + 1_000, name)));
+    let name = Name::new(Namespace::Device, "a");
+    assert_eq!(batch.names, [NameUse { at: NOON + 1_000, kind: Kind::Gps, name }]);
 }
 
 #[test]

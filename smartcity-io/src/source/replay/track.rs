@@ -120,6 +120,6 @@ impl<'a, D: Decoder> Track<'a, D> {
         self.time = self.time.max(learnt.unwrap_or(0));
         self.head.readings.iter_mut().for_each(|row| row.arrived = self.time);
         self.head.rejected.iter_mut().for_each(|row| row.arrived = self.time);
-        self.head.names.iter_mut().for_each(|(arrived, _)| *arrived = self.time);
+        self.head.names.iter_mut().for_each(|named| named.at = self.time);
     }
 }

@@ -4,10 +4,10 @@ use std::f64::consts::TAU;
 
 use rand::Rng;
 use rustc_hash::FxHashMap;
-use smartcity_dataflow::Time;
+use smartcity_dataflow::city::statics::NAME_BUCKET_MS;
 use smartcity_dataflow::model::{
-    Body, CameraReading, City, CityRow, Heading, Id, Kmh, Milli, Name, Namespace, Point, Quantity, Sensor, Sky, Unit,
-    Weather,
+    Body, CameraReading, City, CityRow, Heading, Id, Kind, Kmh, Milli, Name, NameUse, Namespace, Point, Quantity,
+    Sensor, Sky, Unit, Weather,
 };
 
 use super::noise::Noise;
@@ -15,17 +15,17 @@ use super::roads::Roads;
 use super::traffic::Traffic;
 use crate::decode::Stamp;
 
-/// An id whose name is said once in each hour of its use.
+/// An id of which messages of one kind speak: its name is said once in each ten minutes of its use.
 #[derive(Clone, Debug)]
 pub(super) struct Named {
     pub(super) id: Id,
     pub(super) text: Box<str>,
-    hour: Option<u64>,
+    bucket: Option<u64>,
 }
 
 impl Named {
     pub(super) fn new(namespace: Namespace, text: &str) -> Self {
-        Self { id: Id::new(namespace, text), text: text.into(), hour: None }
+        Self { id: Id::new(namespace, text), text: text.into(), bucket: None }
     }
 
     /// A word that classifies: its id is that of its lower case, as a decoder makes it.
@@ -39,12 +39,12 @@ impl Named {
         Self::new(Namespace::Device, &format!("{kind}-{:0digits$}", number + 1))
     }
 
-    /// The id; says its name where this hour has not heard it.
-    pub(super) fn said(&mut self, at: Stamp, names: &mut Vec<(Time, Name)>) -> Id {
-        let hour = at.clock / 3_600_000;
-        if self.hour != Some(hour) {
-            self.hour = Some(hour);
-            names.push((at.arrived, Name { id: self.id, text: (&*self.text).into() }));
+    /// The id; says its name where these ten minutes have not heard it in a message of `kind`.
+    pub(super) fn said(&mut self, kind: Kind, at: Stamp, names: &mut Vec<NameUse>) -> Id {
+        let bucket = at.clock / NAME_BUCKET_MS;
+        if self.bucket != Some(bucket) {
+            self.bucket = Some(bucket);
+            names.push(NameUse { at: at.arrived, kind, name: Name { id: self.id, text: (&*self.text).into() } });
         }
         self.id
     }

@@ -2,6 +2,7 @@
 
 use rand::RngCore;
 use smartcity_dataflow::Time;
+use smartcity_dataflow::city::statics::NAME_BUCKET_MS;
 use smartcity_dataflow::model::{Body, City, Fix, Heading, Id, Kind, Kmh, Namespace, Point, VehicleDetails};
 
 use super::SimulatorClock;
@@ -20,7 +21,6 @@ use crate::source::Batch;
 pub(super) struct Feed {
     settings: SimulatorSettings,
     is_recorded: bool,
-    source: Named,
     noise: Noise,
     roads: Roads,
     traffic: Traffic,
@@ -33,9 +33,9 @@ pub(super) struct Feed {
     stations: Vec<Station>,
     centres: Vec<Named>,
     gauges: Vec<Gauge>,
-    /// Types, makes and descriptions, all said at the start of an hour.
-    words: Vec<Named>,
-    hour: Option<Time>,
+    /// Types, makes and descriptions, all said at the start of a bucket of names.
+    words: Vec<(Kind, Named)>,
+    bucket: Option<Time>,
     start: Time,
     /// Milliseconds between two messages of a kind, and the number of the next.
     schedule: [(f64, u64); 6],
@@ -65,17 +65,16 @@ impl Feed {
         let mut traffic = Traffic::new(&roads);
         traffic.update(start as i64, |_| Vec::new());
         let run = (Id::new(Namespace::Source, &format!("{name} {} {start}", settings.seed)).get() >> 32) as u32;
-        let source = Named::new(Namespace::Source, name);
         let count = settings.scaled(settings.vehicles);
         let rates = (settings.per_minute(Kind::Vehicle), settings.per_minute(Kind::Gps));
         let share = if rates.0 + rates.1 > 0.0 { rates.0 / (rates.0 + rates.1) } else { 0.0 };
         let centres = settings.scaled(settings.dispatch_centres);
-        let words = MAKES.iter().flat_map(|&(make, model, fuel)| [make, model, fuel]);
-        let words = words.chain(VEHICLE_TYPES).chain(SORTS.iter().map(|sort| sort.description));
-        let mut words: Vec<&str> = words.collect();
+        let words = MAKES.iter().flat_map(|&(make, model, fuel)| [make, model, fuel]).map(|word| (Kind::Vehicle, word));
+        let words = words.chain(VEHICLE_TYPES.map(|word| (Kind::Gps, word)));
+        let mut words: Vec<_> = words.chain(SORTS.iter().map(|sort| (Kind::Emergency, sort.description))).collect();
         words.sort_unstable();
         words.dedup();
-        let words = words.into_iter().map(|word| Named::new(Namespace::Text, word));
+        let words = words.into_iter().map(|(kind, word)| (kind, Named::new(Namespace::Text, word)));
         let mut classes = SORTS.map(|sort| sort.word).to_vec();
         classes.dedup();
         Ok(Self {
@@ -87,13 +86,17 @@ impl Feed {
             stations: stations(city, settings.scaled(settings.stations), &roads, &mut noise),
             centres: (0..centres).map(|number| Named::device("dispatch", number, 1)).collect(),
             gauges: gauges(settings.scaled(settings.sensors), &roads, &mut noise),
-            words: words.chain(classes.into_iter().map(Named::class)).collect(),
+            words: words.chain(classes.into_iter().map(|word| (Kind::Emergency, Named::class(word)))).collect(),
             incidents: Incidents::new(format!("incident-{run:08x}"), centres),
             start,
             schedule: Kind::ALL.map(|kind| (60_000.0 / settings.per_minute(kind), 0)),
-            courier: Courier::new(settings.dirt, Noise::new(settings.seed ^ 0xc0), source.id, run),
-            hour: None,
-            source,
+            courier: Courier::new(
+                settings.dirt,
+                Noise::new(settings.seed ^ 0xc0),
+                Id::new(Namespace::Source, name),
+                run,
+            ),
+            bucket: None,
             settings,
             noise,
             roads,
@@ -158,9 +161,9 @@ impl Feed {
         let heard = at.clock as i64;
         self.traffic.update(heard, |time| self.incidents.slowed(time, self.roads.ways.len()));
         let names = &mut batch.names;
-        if self.hour.replace(at.clock / 3_600_000) != Some(at.clock / 3_600_000) {
-            self.source.said(at, names);
-            self.words.iter_mut().for_each(|word| _ = word.said(at, names));
+        let bucket = Some(at.clock / NAME_BUCKET_MS);
+        if std::mem::replace(&mut self.bucket, bucket) != bucket {
+            self.words.iter_mut().for_each(|(kind, word)| _ = word.said(*kind, at, names));
         }
         let event = heard - 10 - i64::from(self.noise.next_u32() >> 24); // 10 to 265 ms on the way
         let round = |count: usize| (slot % count.max(1) as u64) as usize;
@@ -172,31 +175,31 @@ impl Feed {
                     return;
                 }
                 let index = of_kind.start + round(of_kind.len());
-                (self.vehicle_names[index].said(at, names), self.fix(index, event, own))
+                (self.vehicle_names[index].said(kind, at, names), self.fix(index, event, own))
             }
             Kind::Traffic => {
                 let index = round(self.cameras.len());
                 let camera = &mut self.cameras[index];
-                camera.camera.said(at, names);
+                camera.camera.said(kind, at, names);
                 let body = camera.report(&self.traffic, &mut self.noise);
-                (camera.device.said(at, names), (event, camera.place, body))
+                (camera.device.said(kind, at, names), (event, camera.place, body))
             }
             Kind::Weather => {
                 let index = round(self.stations.len());
                 let station = &mut self.stations[index];
                 let body = station.report(&self.traffic, event, &mut self.noise);
-                (station.device.said(at, names), (event, station.place, body))
+                (station.device.said(kind, at, names), (event, station.place, body))
             }
             Kind::Emergency => {
                 let Some(said) = self.incidents.report(heard, &self.roads, &mut self.noise) else { return };
-                said.incident.said(at, names);
-                (self.centres[said.centre].said(at, names), (event, said.place, said.body))
+                said.incident.said(kind, at, names);
+                (self.centres[said.centre].said(kind, at, names), (event, said.place, said.body))
             }
             Kind::Sensor => {
                 let index = round(self.gauges.len());
                 let gauge = &mut self.gauges[index];
                 let body = gauge.report(&self.traffic, event, &mut self.noise);
-                (gauge.device.said(at, names), (event, gauge.place, body))
+                (gauge.device.said(kind, at, names), (event, gauge.place, body))
             }
         };
         self.courier.send(kind, device, said, at, batch);
@@ -224,6 +227,7 @@ impl Feed {
                 year: Some(2_010 + (index % 16) as u16),
                 fuel: text(fuel),
             }),
+            ..Fix::default()
         };
         (vehicle.time, place, Body::Fix(fix))
     }

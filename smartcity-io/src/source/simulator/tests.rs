@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::thread;
 use std::time::Instant as Clock;
 
+use smartcity_dataflow::city::statics::NAME_BUCKET_MS;
 use smartcity_dataflow::model::{
     Alias, Body, Camera, CityRow, Fix, Id, Instant, Kind, Kmh, Millimetres, Name, Namespace, Point, Reading, Reason,
     ReportStatus, RoadClass, Segment, Station, Successor, distance_mm, length_mm, project,
@@ -302,13 +303,13 @@ fn incidents_slow_their_way() {
 
 #[test]
 fn every_text_that_is_used_is_named() {
-    let start = NOON + 3_590_000; // ten seconds before the hour
+    let start = NOON + 590_000; // ten seconds before the next bucket of names
     let clock = SimulatorClock::Recorded { start, duration: 20_000 };
     let batch = run(SimulatorSettings { clock, ..recorded(0) });
-    for hour in [start / 3_600_000, start / 3_600_000 + 1] {
-        let said = batch.names.iter().filter(|(time, _)| time / 3_600_000 == hour);
-        let said: BTreeSet<Id> = said.map(|(_, name)| name.id).collect();
-        for row in batch.readings.iter().filter(|row| row.arrived / 3_600_000 == hour) {
+    for bucket in [start / NAME_BUCKET_MS, start / NAME_BUCKET_MS + 1] {
+        let said = batch.names.iter().filter(|named| named.at / NAME_BUCKET_MS == bucket);
+        let said: BTreeSet<(Kind, Id)> = said.map(|named| (named.kind, named.name.id)).collect();
+        for row in batch.readings.iter().filter(|row| row.arrived / NAME_BUCKET_MS == bucket) {
             let texts = match row.body {
                 Body::Fix(fix) => {
                     let details = fix.details.unwrap_or_default();
@@ -320,13 +321,13 @@ fn every_text_that_is_used_is_named() {
                 }
                 _ => vec![],
             };
-            for id in texts.into_iter().flatten().chain([row.device, row.origin.source]) {
-                assert!(said.contains(&id), "{id} of {row:?}");
+            for id in texts.into_iter().flatten().chain([row.device]) {
+                assert!(said.contains(&(row.kind, id)), "{id} of {row:?}");
             }
         }
     }
-    let texts: BTreeSet<&str> = batch.names.iter().map(|(_, name)| &*name.text).collect();
-    for text in ["test", "vehicle-0001", "vehicle-0500", "dispatch-001", "sensor-0333", "Camera7", "Station North"] {
+    let texts: BTreeSet<&str> = batch.names.iter().map(|named| &*named.name.text).collect();
+    for text in ["vehicle-0001", "vehicle-0500", "dispatch-001", "sensor-0333", "Camera7", "Station North"] {
         assert!(texts.contains(text), "{text} in {texts:?}");
     }
 }

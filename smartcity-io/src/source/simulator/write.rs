@@ -57,7 +57,7 @@ pub fn write_ndjson(folder: &Path, city: &City, settings: SimulatorSettings) -> 
         let mut batch = Batch::default();
         has_more = feed.advance(start.saturating_add(duration), BATCH_ROWS, &mut batch);
         let verbatim = feed.take_verbatim();
-        texts.extend(batch.names.into_iter().map(|(_, name)| (name.id, name.text)));
+        texts.extend(batch.names.into_iter().map(|named| (named.name.id, named.name.text)));
         let ids: FxHashMap<Id, Arc<str>> = verbatim.ids.into_iter().map(|name| (name.id, name.text)).collect();
         let text = |id: Id| texts.get(&id).or_else(|| ids.get(&id)).map(|text| &**text);
         let encoded = batch.readings.iter().map(|row| (row.origin, to_json(row, &topics, text).value));

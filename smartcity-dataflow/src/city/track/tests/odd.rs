@@ -1,0 +1,118 @@
+//! Who stands, whose speeds are not believed, and what is odd.
+
+use super::*;
+use crate::city::vehicles::Implausible;
+
+fn flagged(told: Told) -> Option<Flag> {
+    if let Told::Flag(_, _, flag) = told { Some(flag) } else { None }
+}
+
+fn flags_in_town(fixes: impl IntoIterator<Item = Reading<Millis, Fix>>, through: Time) -> Vec<Flag> {
+    let updates: Vec<_> = fixes.into_iter().map(comes).collect();
+    told_in_town(&updates, through).into_iter().filter_map(flagged).collect()
+}
+
+/// Fixes of a vehicle that stays where it is, every so many seconds, each off by some metres.
+fn drift(seconds: std::ops::RangeInclusive<i64>, step: usize) -> impl Iterator<Item = Reading<Millis, Fix>> {
+    seconds.step_by(step).map(|second| fix(second, (50 + second * 7 % 5 - 2, second * 5 % 7 - 3)))
+}
+
+#[test]
+fn who_drifts_does_not_move_and_stands_after_two_minutes() {
+    let updates: Vec<_> = drift(0..=130, 1).map(comes).collect();
+    let standing = |through: Time| {
+        let told = told_in_town(&updates, through);
+        let of_vehicles = told.iter().filter(|told| matches!(told, Told::Fix(_, row) if row.moving)).count();
+        let stands = told.iter().filter(|told| matches!(told, Told::Sample { sample, .. } if sample.stands)).count();
+        (of_vehicles, stands)
+    };
+    // The fix of two minutes shows that those before it stood as well.
+    assert_eq!([119, 120, 121, 130].map(|second| standing(second * SECOND)), [(0, 0), (0, 121), (0, 122), (0, 131)]);
+}
+
+#[test]
+fn who_waits_a_minute_at_a_red_light_is_traffic() {
+    let before = [fix(0, (0, 0)), fix(5, (45, 0))];
+    let after = [fix(70, (100, 0)), fix(80, (180, 0))];
+    let updates: Vec<_> = before.into_iter().chain(drift(10..=65, 5)).chain(after).map(comes).collect();
+    let told = told_in_town(&updates, 90 * SECOND);
+    assert!(!told.iter().any(|told| matches!(told, Told::Sample { sample, .. } if sample.stands)));
+}
+
+#[test]
+fn a_parked_vehicle_that_reports_now_and_then_stands() {
+    let stands = |second: i64| {
+        let updates = [comes(reporting(fix(0, (50, 0)), 0)), comes(reporting(fix(second, (60, 0)), 30))];
+        let told = told_in_town(&updates, 20 * MINUTE);
+        told.iter().filter(|told| matches!(told, Told::Sample { sample, .. } if sample.stands)).count()
+    };
+    assert_eq!([stands(MAX_GAP_MS / 1_000), stands(MAX_GAP_MS / 1_000 + 1)], [0, 1]);
+}
+
+#[test]
+fn a_fix_and_a_withdrawal_in_one_tick_are_each_seen() {
+    // The last fix shows that the vehicle stands. It is withdrawn in the tick that brings one from before it.
+    let standing = [0, 30, 60, 90].map(|second| fix(second, (50, 0)));
+    let witness = fix(125, (50, 0));
+    let between = learnt(fix(100, (50, 0)), 130);
+    let mut updates: Vec<_> = standing.map(comes).to_vec();
+    updates.extend([comes(witness), goes(130, witness), comes(between)]);
+    let told = told_in_town(&updates, 140 * SECOND);
+    assert!(!told.iter().any(|told| matches!(told, Told::Sample { sample, .. } if sample.stands)));
+}
+
+#[test]
+fn speeds_that_are_always_0_are_distrusted_and_an_honest_0_is_not() {
+    let drive = [0, 10, 20, 30].map(|second| fix(second, (second * 8, 0)));
+    let always = drive.map(|fix| reporting(fix, 0));
+    assert_eq!(flags_in_town(always, 60 * SECOND), [Flag::ContradictsReport; 4]);
+    // The same at a red light that it drove to and drives on from.
+    let mut honest = drive.map(|fix| reporting(fix, 25));
+    honest[2] = reporting(fix(20, (160, 0)), 0);
+    assert_eq!(flags_in_town(honest, 60 * SECOND), []);
+    // Once is not again and again.
+    assert_eq!(flags_in_town([always[0], always[1]], 60 * SECOND), []);
+}
+
+#[test]
+fn speeds_stay_distrusted_when_the_vehicle_is_heard_of_again_much_later() {
+    let drive = [0, 10, 20, 30].map(|second| reporting(fix(second, (second * 8, 0)), 0));
+    let later = reporting(fix(240, (240, 0)), 0);
+    assert_eq!(flags_in_town(drive.into_iter().chain([later]), 300 * SECOND), [Flag::ContradictsReport; 4]);
+}
+
+#[test]
+fn what_cannot_be_is_flagged() {
+    let unusable = |speed, heading| Fix { unusable: Unusable { speed, heading }, ..Fix::default() };
+    let stating = [(false, false), (true, false), (false, true), (true, true)];
+    let fixes = stating.into_iter().enumerate();
+    let fixes =
+        fixes.map(|(i, (speed, heading))| fix(10 * i as i64, (10 * i as i64, 0)).with(unusable(speed, heading)));
+    let flags = [Flag::SpeedNotReported, Flag::SpeedNotReported, Flag::HeadingNotReported, Flag::HeadingNotReported];
+    assert_eq!(flags_in_town(fixes, 60 * SECOND), flags);
+    assert_eq!(flags_in_town([fix(0, (0, 70))], 60 * SECOND), [Flag::OffRoad]);
+}
+
+#[test]
+fn motion_that_cannot_be_is_shown_and_named() {
+    let fixes =
+        [(0, 0), (10, 1_000), (20, 1_400), (21, 1_430)].map(|(second, north)| reporting(fix(second, (0, north)), 20));
+    let told = told_in_town(&fixes.map(comes), 60 * SECOND);
+    let implausible =
+        told.iter().filter_map(|told| if let Told::Fix(_, row) = told { Some(row.implausible) } else { None });
+    let (too_fast, contradicts) = (Some(Implausible::TooFast), Some(Implausible::ContradictsReport));
+    assert_eq!(implausible.collect::<Vec<_>>(), [None, too_fast, contradicts, None]);
+}
+
+#[test]
+fn a_late_fix_explains_a_jump_of_long_after_as_far_as_anyone_looks_back() {
+    let far = (0, 20_000);
+    let jump = |second, late: Option<i64>| {
+        let late = late.map(|second| learnt(fix(second, far), 500));
+        flags_in_town([fix(0, (10, 0)), fix(second, far)].into_iter().chain(late), 600 * SECOND)
+    };
+    assert!(jump(180, None).contains(&Flag::ImplausibleSpeed));
+    assert!(!jump(181, None).contains(&Flag::ImplausibleSpeed));
+    // The jump is then that of the late fix.
+    assert_eq!(jump(180, Some(10)).iter().filter(|flag| **flag == Flag::ImplausibleSpeed).count(), 1);
+}

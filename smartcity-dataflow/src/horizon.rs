@@ -2,7 +2,7 @@
 //!
 //! Each capability declares for how long it counts a row of a kind: its *horizon*. The longest of them says how long the rows of
 //! that kind are remembered, by everything that remembers: [`dedup`](crate::operators::dedup), the logs of devices
-//! ([`track`](crate::city::track)), names. It is worked out here and nowhere else, so that nothing counts a row longer than it can
+//! ([`track`]), names. It is worked out here and nowhere else, so that nothing counts a row longer than it can
 //! be taken back.
 
 use crate::city::{congestion, feeds, incidents, road_weather, sensors, track, weather};

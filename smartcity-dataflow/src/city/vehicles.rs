@@ -30,6 +30,8 @@ pub enum Implausible {
     TooFast,
     /// It moved much faster than it reported.
     ContradictsReport,
+    /// It reports again and again that it stands, while its track moves on.
+    AlwaysStanding,
 }
 
 /// A vehicle as last seen.
@@ -64,9 +66,10 @@ pub struct Vehicle {
 }
 
 impl Vehicle {
-    /// Its speed: as reported, else from its track, else zero.
+    /// Its speed: as reported, where that can be believed, else from its track, else zero.
     pub fn speed(&self) -> Kmh {
-        self.reported_speed.or(self.track_speed).unwrap_or_default()
+        let believed = self.reported_speed.filter(|_| self.implausible != Some(Implausible::AlwaysStanding));
+        believed.or(self.track_speed).unwrap_or_default()
     }
 
     /// Its heading: as reported, else from its track.

@@ -126,22 +126,24 @@ impl Kept {
         let outcome = self.told.as_ref().unwrap_or(&unknown);
         let reported_speed = self.reported_speed();
         let track_speed = outcome.track_speed.map(|speed| Kmh(speed.into()));
-        let believed = reported_speed.filter(|_| !outcome.is_distrusted).or(track_speed).unwrap_or_default();
-        Vehicle {
+        let always_standing = outcome.is_distrusted.then_some(Implausible::AlwaysStanding);
+        let mut vehicle = Vehicle {
             time: self.time,
             place: self.place,
             reported_speed,
             reported_heading: self.heading,
             track_speed,
             track_heading: outcome.track_heading,
-            moving: believed > MOVING_ABOVE && !outcome.stands,
-            implausible: outcome.implausible,
+            moving: false,
+            implausible: always_standing.or(outcome.implausible),
             segment: outcome.on.as_ref().map(|(street, _)| street.segment.id),
             zone: outcome.zone,
             kind,
             vehicle_type: self.about.vehicle_type,
             details: self.about.details,
-        }
+        };
+        vehicle.moving = vehicle.speed() > MOVING_ABOVE && !outcome.stands;
+        vehicle
     }
 
     /// What is odd about the fix, as told.

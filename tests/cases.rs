@@ -389,14 +389,14 @@ fn nobody_knows_the_way_over_a_long_gap() {
         mini(),
         "35c-gap-of-15-minutes-and-zero",
         expect![[r#"
-        tun by gps: 5 on w10-0f, 4 on w10-1f
-        tun at 37.7700 -122.4121 moves: says 0.0, track 37.8
-        main_street: 38.0 km/h, Heavy, by 4 fixes of 1 vehicles, confidence Low
-        network: 38.0 km/h, index 1.32, by 4 fixes
-        summary: {"vehicles":1,"moving":1,"average_speed":0.0,"active_emergencies":0,"incidents":0,"congested_roads":0,"observed_roads":1}
-        flag ContradictsReport: 9
-        flag of tun ContradictsReport: 9
-    "#]],
+            tun by gps: 5 on w10-0f, 4 on w10-1f
+            tun at 37.7700 -122.4121 moves: says 0.0, track 37.8
+            main_street: 38.0 km/h, Heavy, by 4 fixes of 1 vehicles, confidence Low
+            network: 38.0 km/h, index 1.32, by 4 fixes
+            summary: {"vehicles":1,"moving":1,"average_speed":37.797,"active_emergencies":0,"incidents":0,"congested_roads":0,"observed_roads":1}
+            flag ContradictsReport: 9
+            flag of tun ContradictsReport: 9
+        "#]],
     );
 }
 
@@ -456,7 +456,7 @@ fn a_speed_of_zero_is_not_believed_of_those_who_move_on() {
             v2 at 37.7801 -122.4099 moves: says 0.0 to 294°, track 33.9
             the_embarcadero: 33.9 km/h, Heavy, by 18 fixes of 3 vehicles, confidence High
             network: 33.9 km/h, index 1.48, by 18 fixes
-            summary: {"vehicles":3,"moving":3,"average_speed":0.0,"active_emergencies":0,"incidents":0,"congested_roads":0,"observed_roads":1}
+            summary: {"vehicles":3,"moving":3,"average_speed":33.859,"active_emergencies":0,"incidents":0,"congested_roads":0,"observed_roads":1}
             flag ContradictsReport: 18
             flag of v2 ContradictsReport: 6
             flag of v0 ContradictsReport: 6
@@ -467,20 +467,20 @@ fn a_speed_of_zero_is_not_believed_of_those_who_move_on() {
         built_in_town(),
         "61b-always-zero-on-a-motorway",
         expect![[r#"
-        v0 by gps: 2 on highway_101-e2b, 3 on highway_101-e3a
-        v1 by gps: 2 on highway_101-e2b, 3 on highway_101-e3a
-        v2 by gps: 2 on highway_101-e2b, 3 on highway_101-e3a
-        v0 at 37.7579 -122.4116 moves: says 0.0, track 86.4
-        v1 at 37.7579 -122.4116 moves: says 0.0, track 86.4
-        v2 at 37.7579 -122.4116 moves: says 0.0, track 86.4
-        highway_101: 86.4 km/h, Heavy, by 15 fixes of 3 vehicles, confidence High
-        network: 86.4 km/h, index 1.16, by 15 fixes
-        summary: {"vehicles":3,"moving":3,"average_speed":0.0,"active_emergencies":0,"incidents":0,"congested_roads":0,"observed_roads":1}
-        flag ContradictsReport: 15
-        flag of v2 ContradictsReport: 5
-        flag of v0 ContradictsReport: 5
-        flag of v1 ContradictsReport: 5
-    "#]],
+            v0 by gps: 2 on highway_101-e2b, 3 on highway_101-e3a
+            v1 by gps: 2 on highway_101-e2b, 3 on highway_101-e3a
+            v2 by gps: 2 on highway_101-e2b, 3 on highway_101-e3a
+            v0 at 37.7579 -122.4116 moves: says 0.0, track 86.4
+            v1 at 37.7579 -122.4116 moves: says 0.0, track 86.4
+            v2 at 37.7579 -122.4116 moves: says 0.0, track 86.4
+            highway_101: 86.4 km/h, Heavy, by 15 fixes of 3 vehicles, confidence High
+            network: 86.4 km/h, index 1.16, by 15 fixes
+            summary: {"vehicles":3,"moving":3,"average_speed":86.375,"active_emergencies":0,"incidents":0,"congested_roads":0,"observed_roads":1}
+            flag ContradictsReport: 15
+            flag of v2 ContradictsReport: 5
+            flag of v0 ContradictsReport: 5
+            flag of v1 ContradictsReport: 5
+        "#]],
     );
     check(
         built_in_town(),

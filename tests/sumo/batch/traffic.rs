@@ -53,7 +53,7 @@ struct Sums {
 impl Sums {
     /// Those of the samples; who stands counts in a queue only, as one that gets nowhere.
     fn of<'a>(samples: impl IntoIterator<Item = &'a Sample>, in_queue: bool) -> Self {
-        let (mut sums, mut stood) = (Self::default(), 0);
+        let mut sums = Self::default();
         for sample in samples {
             let Sample { distance, millis, spot, stands, .. } = *sample;
             if stands && !in_queue {
@@ -65,15 +65,9 @@ impl Sums {
                 sums.spot_weight += speed.map_or(0, |_| weight);
                 sums.spots += if stands { 0 } else { speed.map_or(0, |speed| weight * speed) };
             }
-            if stands {
-                stood += spot.map_or(0, |spot| spot.weight);
-            } else {
-                sums.distance += distance;
-                sums.millis += millis;
-            }
-        }
-        if sums.millis > 0 || sums.spot_weight == 0 {
-            sums.millis += stood;
+            let (distance, millis) = if stands { (0, spot.map_or(0, |spot| spot.weight)) } else { (distance, millis) };
+            sums.distance += distance;
+            sums.millis += millis;
         }
         sums
     }

@@ -91,16 +91,14 @@ impl Flow {
         *self == Self::default()
     }
 
-    /// The flow with those who stand in it: they go no way and have no speed. Where no way is known, and speeds are, their time is
-    /// that of fixes alone: it would else be all that the ways say.
+    /// The flow with those who stand in it: they go no way and have no speed.
     #[must_use]
     pub fn with_queue(self) -> Self {
-        let is_under_way = self.millis > 0 || self.spot_weight + self.standing_spot_weight == 0;
         Self {
             fixes: self.fixes + self.standing,
             weight: self.weight + self.standing_weight,
             spot_weight: self.spot_weight + self.standing_spot_weight,
-            millis: if is_under_way { self.millis + self.standing_weight } else { 0 },
+            millis: self.millis + self.standing_weight,
             standing: 0,
             standing_weight: 0,
             standing_spot_weight: 0,

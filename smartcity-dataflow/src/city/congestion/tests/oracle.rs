@@ -11,7 +11,7 @@ use crate::testing::{assert_invariant, present_copies};
 
 /// A speed in metres an hour, of samples and cameras; the standing ones count in a queue.
 fn naive_speed(samples: &[Sample], cameras: &[Kmh], is_queue: bool) -> Option<i64> {
-    let (mut fixes, mut time, mut known, mut speeds, mut way, mut under_way, mut stood) = (0, 0, 0, 0, 0, 0, 0);
+    let (mut fixes, mut time, mut known, mut speeds, mut way, mut under_way) = (0, 0, 0, 0, 0, 0);
     for sample in samples.iter().filter(|sample| is_queue || !sample.stands) {
         if let Some(spot) = sample.spot {
             fixes += 1;
@@ -19,15 +19,12 @@ fn naive_speed(samples: &[Sample], cameras: &[Kmh], is_queue: bool) -> Option<i6
             known += if spot.speed.is_some() { i64::from(spot.weight) } else { 0 };
             let speed = if sample.stands { 0 } else { spot.speed.unwrap_or(0) };
             speeds += i64::from(spot.weight) * i64::from(speed);
-            stood += if sample.stands { i64::from(spot.weight) } else { 0 };
+            under_way += if sample.stands { i64::from(spot.weight) } else { 0 };
         }
         if !sample.stands {
             way += i64::from(sample.distance);
             under_way += i64::from(sample.millis);
         }
-    }
-    if under_way > 0 || known == 0 {
-        under_way += stood;
     }
     let of_spots = (known > 0 && 2 * known >= time).then(|| speeds / known);
     let of_ways = (under_way > 0).then(|| way.max(0) * 3_600 / under_way);

@@ -36,7 +36,7 @@ const ROWS_IN_FLIGHT: usize = 30_000;
 const ROWS_PER_HAND: usize = 4_096;
 
 /// How often a command is looked for while nothing comes.
-const LOOK: Duration = Duration::from_millis(5);
+const LOOK: Duration = Duration::from_millis(1);
 
 /// What has been dealt and is not yet complete, and what is on its way.
 #[derive(Default)]

@@ -83,8 +83,13 @@ impl Pacemaker {
 
     /// The current tick is complete.
     pub(super) fn complete(&mut self) {
-        self.completed = self.tick;
-        self.crew.complete(self.tick);
+        self.complete_through(self.tick);
+    }
+
+    /// All ticks up to one are complete.
+    pub(super) fn complete_through(&mut self, tick: Time) {
+        self.completed = tick;
+        self.crew.complete(tick);
     }
 
     /// Does what was commanded, if anything was.

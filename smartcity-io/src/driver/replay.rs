@@ -62,14 +62,13 @@ impl Pacemaker {
         let mut fill = Fill::new(self.tick_ms, self.rows_per_tick);
         let mut rounds = Rounds::default();
         let mut hand = Batch::default();
-        let mut has_waited = false; // for a source slower than the workers: they need not wait for a full round
         while !self.stopping {
             match recording.next(LOOK) {
                 Next::Row(time) => {
                     let tick = fill.take(time, self.earliest());
                     if tick > self.tick {
                         self.deal(take(&mut hand));
-                        if rounds.dealt >= ROWS_PER_ROUND || take(&mut has_waited) && rounds.dealt > 0 {
+                        if rounds.dealt >= ROWS_PER_ROUND {
                             self.end_round(&mut rounds);
                         }
                         self.move_to(tick);
@@ -83,10 +82,12 @@ impl Pacemaker {
                     }
                 }
                 Next::NotBefore(time) => {
-                    has_waited = true;
+                    // A source slower than the workers: they need not wait for a full round.
                     if rounds.dealt > 0 && fill.tick_of(time, self.earliest()) > self.tick {
                         self.deal(take(&mut hand));
                         self.end_round(&mut rounds);
+                    } else if self.tick > self.completed + self.tick_ms && rounds.dealt > 0 {
+                        self.complete_through(self.tick - self.tick_ms); // the open tick alone waits for a later row
                     }
                     self.obey();
                 }

@@ -14,7 +14,27 @@ use crate::shared::rows_of;
 const TOLERANCE: f64 = 0.05;
 
 /// Records for each message of the recording, by region of the pipeline; the stages outside of regions are one.
-const RECORDED: &[(&str, f64)] = &[];
+const RECORDED: &[(&str, f64)] = &[
+    ("(outside)", 63.88),
+    ("Air", 0.15),
+    ("Feeds", 1.59),
+    ("FreeFlow", 0.28),
+    ("Incidents", 0.29),
+    ("Locate", 0.76),
+    ("Names", 1.03),
+    ("Network", 3.38),
+    ("NetworkWindows", 3.45),
+    ("Quarantine", 0.00),
+    ("Reports", 0.05),
+    ("RoadWeather", 0.98),
+    ("Roads", 8.91),
+    ("Segments", 28.88),
+    ("Sensors", 0.58),
+    ("Summary", 15.62),
+    ("Tracks", 8.53),
+    ("Weather", 0.09),
+    ("Zones", 11.69),
+];
 
 /// Keyed updates for each message: what travels between operators to be where its key is. No more than this.
 const KEYED: f64 = 30.0;

@@ -134,7 +134,7 @@ pub fn is_within(a: Point, b: Point, reach: Millimetres) -> bool {
     }
     let (east, north) = b.offset_mm(a);
     let square = |value: i64| i128::from(value) * i128::from(value);
-    square(east) + square(north) <= square(reach.0)
+    square(east) + square(north) < square(reach.0 + 1) // as whole millimetres, so that it agrees with `distance_mm`
 }
 
 /// Direction from `a` to `b`; `None` where they are one place.

@@ -33,7 +33,7 @@ use crate::model::{
 };
 use crate::operators::{Deduplicated, dedup, validate};
 use crate::view::Publisher;
-use crate::{Rows, Settings};
+use crate::{Rows, Settings, Time};
 
 /// What comes in on a worker.
 #[derive(Clone)]
@@ -251,18 +251,11 @@ fn deduplicated_fixes<'s>(
     fixes: Rows<'s, Reading<Millis, Option<Fix>>>,
     settings: &Settings,
 ) -> Rows<'s, Deduplicated<Reading<Millis, Option<Fix>>, Mark>> {
-    let (tick, limits) = (settings.tick_ms, settings.clone());
-    let horizons = [Kind::Vehicle, Kind::Gps].map(|kind| (kind, remembered(kind, settings)));
+    let (forgets, limits) = (forgets(settings), settings.clone());
     dedup(
         fixes.map(|fix| ((fix.kind, fix.id), fix)),
         |fix| fix.body.is_none(),
-        move |fix| {
-            let horizon = horizons
-                .iter()
-                .find(|(kind, _)| *kind == fix.kind)
-                .map_or_else(Default::default, |(_, horizon)| *horizon);
-            horizon.ends(fix.time, fix.arrived, tick)
-        },
+        move |fix| forgets(fix.kind, fix.time, fix.arrived),
         move |fix| Mark {
             time: fix.time,
             origin: fix.origin,
@@ -275,14 +268,20 @@ fn deduplicated_fixes<'s>(
 
 /// Readings of other kinds, each once, at its place.
 fn deduplicated<'s>(located: Rows<'s, Placed>, settings: &Settings) -> Rows<'s, Deduplicated<Placed, Placed>> {
-    let tick = settings.tick_ms;
-    let horizons = Kind::ALL.map(|kind| remembered(kind, settings));
+    let forgets = forgets(settings);
     dedup(
         located.map(|placed| ((placed.reading.kind, placed.reading.id), placed)),
         |placed| placed.reading.body == Body::Withdrawn,
-        move |placed| horizons[placed.reading.kind as usize].ends(placed.reading.time, placed.reading.arrived, tick),
+        move |Placed { reading, .. }| forgets(reading.kind, reading.time, reading.arrived),
         |placed| *placed,
     )
+}
+
+/// When a message of a kind is forgotten, by its event and the tick at which it came.
+fn forgets(settings: &Settings) -> impl Fn(Kind, Millis, Time) -> Time + use<> {
+    let tick = settings.tick_ms;
+    let horizons = Kind::ALL.map(|kind| remembered(kind, settings));
+    move |kind, time, arrived| horizons[kind as usize].ends(time, arrived, tick)
 }
 
 /// What was accepted and not withdrawn, and was not older than its own life when it came: that is history.

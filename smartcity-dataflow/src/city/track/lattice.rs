@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::fix::Kept;
-use super::{CONTEXT_FIXES, CONTEXT_MS, LAG, MAX_GAP_MS, On};
+use super::one_feed::On;
+use super::{CONTEXT_FIXES, CONTEXT_MS, LAG, MAX_GAP_MS};
 use crate::city::map::Map;
 use crate::city::matching::{Candidate, Cost, Layer, MAX_LAYERS, candidates, decode, moves};
 use crate::model::{Millimetres, is_within};

@@ -4,9 +4,11 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
 use super::*;
-use crate::city::matching::{BREAK, candidates};
+use crate::city::map::Map;
+use crate::city::matching::{BREAK, Candidate, Move, candidates, move_between};
+use crate::city::track::fix::{Arrival, Key, Outcome};
 use crate::city::vehicles::Implausible;
-use crate::model::bearing;
+use crate::model::{bearing, distance_mm};
 use crate::testing::present;
 
 /// The fixes before `at` back to the last gap, `at` included: the first of them.

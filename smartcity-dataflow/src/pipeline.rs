@@ -150,7 +150,7 @@ pub fn pipeline<'s>(
     let fates = {
         let (limits, same_limits) = (settings.clone(), settings.clone());
         let of_fixes = fixes.clone().map(move |message| {
-            Fate::of(&message, |fix| Stamp::of(fix, &limits), |mark: &Mark| (mark.origin.source, mark.kind, mark.flag))
+            Fate::of(&message, |fix| Stamp::of(fix, &limits), |mark: &Mark| (mark.source, mark.kind, mark.flag))
         });
         let of_others = others.clone().map(move |message| {
             let stamp = |placed: &Placed| Stamp::of(&placed.reading, &same_limits);
@@ -253,16 +253,10 @@ fn deduplicated_fixes<'s>(
 ) -> Rows<'s, Deduplicated<Reading<Millis, Option<Fix>>, Mark>> {
     let (forgets, limits) = (forgets(settings), settings.clone());
     dedup(
-        fixes.map(|fix| ((fix.kind, fix.id), fix)),
+        fixes.map(|fix| (fix.key(), fix)),
         |fix| fix.body.is_none(),
         move |fix| forgets(fix.kind, fix.time, fix.arrived),
-        move |fix| Mark {
-            time: fix.time,
-            origin: fix.origin,
-            device: fix.device,
-            kind: fix.kind,
-            flag: feeds::time_flag(fix, &limits),
-        },
+        move |fix| Mark::of(fix, feeds::time_flag(fix, &limits)),
     )
 }
 
@@ -270,7 +264,7 @@ fn deduplicated_fixes<'s>(
 fn deduplicated<'s>(located: Rows<'s, Placed>, settings: &Settings) -> Rows<'s, Deduplicated<Placed, Placed>> {
     let forgets = forgets(settings);
     dedup(
-        located.map(|placed| ((placed.reading.kind, placed.reading.id), placed)),
+        located.map(|placed| (placed.reading.key(), placed)),
         |placed| placed.reading.body == Body::Withdrawn,
         move |Placed { reading, .. }| forgets(reading.kind, reading.time, reading.arrived),
         |placed| *placed,

@@ -80,6 +80,8 @@ fn free_flow_micros(length: Millimetres, speed: Kmh) -> i64 {
 /// A way from the end of one segment to the start of another: the junctions and segments between.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Way {
+    /// The segment at whose end it starts.
+    pub start: Rc<Street>,
     /// In the order in which they are driven.
     pub legs: Box<[Leg]>,
     /// Of all legs.
@@ -233,7 +235,7 @@ impl Map {
 
     /// Dijkstra's algorithm over segments, by the length at which a segment is entered. Of equally long ways the one whose last
     /// segment is entered first, then the one whose last segment has the smaller id, then so for the way to that one.
-    fn search(&self, start: &Street, end: Id, within: i64) -> Option<Way> {
+    fn search(&self, start: &Rc<Street>, end: Id, within: i64) -> Option<Way> {
         struct Entered {
             length: i64,
             from: Option<Id>,
@@ -274,7 +276,7 @@ impl Map {
             legs.push(at.crossing.clone());
         }
         legs.reverse();
-        Some(Way { legs: legs.into(), length })
+        Some(Way { start: Rc::clone(start), legs: legs.into(), length })
     }
 }
 

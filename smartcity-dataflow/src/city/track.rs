@@ -68,14 +68,29 @@ pub enum Logged {
 pub struct Mark {
     /// Its event time.
     pub time: Millis,
-    /// Where it was read.
-    pub origin: Origin,
+    /// The source that it was read from.
+    pub source: Id,
     /// The device.
     pub device: Id,
+    offset: u64,
+    partition: u32,
     /// Which feed it came by.
     pub kind: Kind,
     /// What was odd about its time.
     pub flag: Option<Flag>,
+}
+
+impl Mark {
+    /// That of a fix. One is kept of every message, so it is laid out without a gap.
+    pub fn of<B>(fix: &Reading<Millis, B>, flag: Option<Flag>) -> Self {
+        let Origin { source, partition, offset } = fix.origin;
+        Self { time: fix.time, source, device: fix.device, offset, partition, kind: fix.kind, flag }
+    }
+
+    /// Where the fix was read.
+    pub fn origin(&self) -> Origin {
+        Origin { source: self.source, partition: self.partition, offset: self.offset }
+    }
 }
 
 /// What the logs tell.

@@ -96,6 +96,12 @@ impl<B> Reading<Millis, B> {
         i64::try_from(self.arrived).unwrap_or(i64::MAX).saturating_sub(self.time.0)
     }
 
+    /// What tells its message from others: kind and id in 64 bits, as unlikely to collide as ids are.
+    pub fn key(&self) -> u64 {
+        const KINDS_APART: u64 = 0xd1b5_4a32_d192_ed03; // an odd number of many bits
+        self.id.get() ^ (self.kind as u64).wrapping_mul(KINDS_APART)
+    }
+
     /// The reading with another body.
     pub fn with<C>(self, body: C) -> Reading<Millis, C> {
         let Self { time, origin, kind, id, device, arrived, place, .. } = self;

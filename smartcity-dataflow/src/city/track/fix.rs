@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use nonmax::NonMaxU32;
+
 use crate::city::congestion::{Sample, Spot};
 use crate::city::feeds::Flag;
 use crate::city::map::{Street, Way};
@@ -51,7 +53,7 @@ pub(super) struct Outcome {
     pub(super) zone: Option<Id>,
     pub(super) arrival: Arrival,
     /// Time since the fix before, milliseconds; `None` where there was none for [`CONTEXT_MS`](super::CONTEXT_MS).
-    pub(super) gap: Option<u32>,
+    pub(super) gap: Option<NonMaxU32>,
     pub(super) track_speed: Option<Mph>,
     pub(super) track_heading: Option<Heading>,
     pub(super) implausible: Option<Implausible>,
@@ -69,8 +71,8 @@ impl Outcome {
     }
 }
 
-/// Metres an hour: a [`Kmh`] in four bytes.
-pub(super) type Mph = u32;
+/// Metres an hour: a [`Kmh`] in four bytes, and so is an `Option` of it.
+pub(super) type Mph = NonMaxU32;
 
 /// How the vehicle came from the fix before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,8 +82,8 @@ pub(super) enum Arrival {
     Unknown,
     /// Along its street: so many millimetres, negative where noise goes backwards.
     Along(i32),
-    /// From so far into a street, by a way.
-    By(Rc<Street>, i32, Rc<Way>),
+    /// From so far into the street at whose end a way starts, by that way.
+    By(i32, Rc<Way>),
 }
 
 /// A fix stands for the time since the one before, and for this at most, milliseconds.
@@ -125,7 +127,7 @@ impl Kept {
         let unknown = Outcome::default();
         let outcome = self.told.as_ref().unwrap_or(&unknown);
         let reported_speed = self.reported_speed();
-        let track_speed = outcome.track_speed.map(|speed| Kmh(speed.into()));
+        let track_speed = outcome.track_speed.map(|speed| Kmh(speed.get().into()));
         let always_standing = outcome.is_distrusted.then_some(Implausible::AlwaysStanding);
         let mut vehicle = Vehicle {
             time: self.time,
@@ -231,7 +233,7 @@ impl Kept {
     fn tell_samples(&self, vehicle: Id, diff: Diff, tell: &mut impl FnMut(Told, Diff)) {
         let Some(outcome) = &self.told else { return };
         let Some((street, along)) = &outcome.on else { return };
-        let gap = outcome.gap.map_or(0, i64::from);
+        let gap = outcome.gap.map_or(0, |gap| gap.get().into());
         let sample = |street: &Street, time, distance, millis: i64, spot: Option<Spot>| {
             let moved = !outcome.stands
                 && (distance >= MOVED.0 || spot.is_some_and(|spot| spot.speed > Some(MOVING_ABOVE.0 as i32)));
@@ -247,14 +249,15 @@ impl Kept {
             };
             Told::Sample { segment: street.segment.id, road: street.segment.road, sample }
         };
-        let weight = outcome.gap.unwrap_or(MAX_WEIGHT_MS).min(MAX_WEIGHT_MS);
+        let weight = outcome.gap.map_or(MAX_WEIGHT_MS, |gap| gap.get()).min(MAX_WEIGHT_MS);
         let speed = self.reported_speed().filter(|_| !outcome.is_distrusted).map(|speed| speed.0 as i32);
         let spot = Some(Spot { weight, speed });
         match &outcome.arrival {
             Arrival::Unknown => tell(sample(street, self.time.0, 0, 0, spot), diff),
             Arrival::Along(distance) => tell(sample(street, self.time.0, i64::from(*distance), gap, spot), diff),
-            Arrival::By(from, left, way) => {
-                let (first, last) = (from.segment.length.0 - i64::from(*left), i64::from(*along));
+            Arrival::By(left, way) => {
+                let from = &way.start;
+                let (first, last) = ((from.segment.length.0 - i64::from(*left)).max(0), i64::from(*along));
                 let costs = [from.free_flow_micros(Millimetres(first)), street.free_flow_micros(Millimetres(last))];
                 let total = (costs[0] + costs[1] + way.legs.iter().map(|leg| leg.micros).sum::<i64>()).max(1);
                 let start = self.time.0 - gap;

@@ -38,9 +38,12 @@ pub(super) fn motion(fixes: &VecDeque<Kept>, at: usize) -> Option<(Mph, Option<H
         }
         if !is_within(before.place, fix.place, POSITION_ERROR) {
             let speed = Kmh::over(distance_mm(before.place, fix.place), gap)?;
-            return Some((Mph::try_from(speed.0).unwrap_or(Mph::MAX), bearing(before.place, fix.place)));
+            return Some((
+                u32::try_from(speed.0).ok().and_then(Mph::new).unwrap_or(Mph::MAX),
+                bearing(before.place, fix.place),
+            ));
         }
-        moved = Some((0, None));
+        moved = Some((Mph::ZERO, None));
     }
     moved
 }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
-use super::fix::{Arrival, Kept, Key, Outcome};
+use super::fix::{Arrival, Kept, Key, Mph, Outcome};
 use super::lattice::Lattice;
 use super::{CONTEXT_MS, LAG, Logged, MAX_GAP_MS, Rules, Told, motion};
 use crate::Time;
@@ -60,7 +60,7 @@ impl Track {
                     return;
                 }
                 if self.fixes.len() == self.fixes.capacity() {
-                    self.fixes.reserve_exact(4 + self.fixes.len() / 4);
+                    self.fixes.reserve_exact(4 + self.fixes.len() / 8);
                 }
                 if at < self.fixes.len() {
                     self.lattice.disturb();
@@ -69,7 +69,7 @@ impl Track {
                 touched.push(key);
             }
             Logged::Withdrawn(mark) if mark.kind == kind => {
-                let key = (mark.time, mark.origin);
+                let key = (mark.time, mark.origin());
                 let at = self.place(&key);
                 if self.fixes.get(at).is_some_and(|known| known.key() == key)
                     && let Some(fix) = self.fixes.remove(at)
@@ -198,7 +198,8 @@ impl Track {
         let since = |span: i64| self.fixes.partition_point(|fix| fix.time.0 < time.0.saturating_sub(span));
         let (first, end) =
             (since(CONTEXT_MS).min(at.saturating_sub(LAG)), until(CONTEXT_MS).max(at + 1).min(self.fixes.len()));
-        let last_witness = until(2 * CONTEXT_MS);
+        let last = end.checked_sub(1).map_or(time, |last| self.fixes[last].time.max(time));
+        let last_witness = until(last.0 - time.0 + CONTEXT_MS);
         let decided = self.decide(at.saturating_sub(1), (end + LAG).min(self.fixes.len()).saturating_sub(1), maps);
         let mut stances = vec![Stance::default(); end.saturating_sub(first)];
         for stay in (first..last_witness).filter_map(|at| motion::stay(&self.fixes, at)) {
@@ -256,7 +257,7 @@ impl Track {
         let mut outcome = fix.told.clone().unwrap_or_default();
         if fresh || fix.told.is_none() {
             let gap = at.checked_sub(1).map(|before| fix.time.0 - self.fixes[before].time.0);
-            outcome.gap = gap.filter(|gap| *gap <= CONTEXT_MS).and_then(|gap| u32::try_from(gap).ok());
+            outcome.gap = gap.filter(|gap| *gap <= CONTEXT_MS).and_then(|gap| u32::try_from(gap).ok()?.try_into().ok());
             (outcome.track_speed, outcome.track_heading) =
                 motion::motion(&self.fixes, at).map_or((None, None), |(speed, heading)| (Some(speed), heading));
             outcome.implausible = motion::implausible(&self.fixes, at);
@@ -268,7 +269,7 @@ impl Track {
                 let of_street = on.as_ref().and_then(|(street, _)| street.segment.zone);
                 outcome.zone = of_street.or_else(|| map.zone_at(fix.place));
                 outcome.arrival = self.arrival(at, on.as_ref(), map, decided).unwrap_or_default();
-                let stayed = outcome.track_speed == Some(0);
+                let stayed = outcome.track_speed == Some(Mph::ZERO);
                 if stayed && matches!(outcome.arrival, Arrival::By(..)) {
                     outcome.arrival = Arrival::Along(0); // noise at a junction, and no way from street to street
                 }
@@ -293,7 +294,7 @@ impl Track {
         let straight = distance_mm(before.place, fix.place);
         Some(match move_between(map, &candidate(from), &candidate(on?), straight, gap)?.0 {
             Move::Along(distance) => Arrival::Along(distance),
-            Move::By(way) => Arrival::By(Rc::clone(&from.0), from.1, way),
+            Move::By(way) => Arrival::By(from.1, way),
         })
     }
 }

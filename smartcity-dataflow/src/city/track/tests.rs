@@ -27,9 +27,8 @@ enum Input {
 fn build<'s>(input: Rows<'s, Input>, settings: &Settings) -> Rows<'s, Told> {
     let logged = input.clone().inner.flat_map(|(row, time, diff)| {
         let Input::Fix(fix) = row else { return None };
-        let Reading { time: event, origin, device, kind, .. } = fix;
-        let mark = Mark { time: event, origin, device, kind, flag: None };
-        Some(((device, if diff > 0 { Logged::Came(fix) } else { Logged::Withdrawn(mark) }), time, 1))
+        let logged = if diff > 0 { Logged::Came(fix) } else { Logged::Withdrawn(Mark::of(&fix, None)) };
+        Some(((fix.device, logged), time, 1))
     });
     let city = input.flat_map(|row| if let Input::City(row) = row { Some(row) } else { None });
     let remembered = horizon(Kind::Gps, settings).unwrap();

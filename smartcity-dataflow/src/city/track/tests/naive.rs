@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::*;
 use crate::city::map::Map;
 use crate::city::matching::{BREAK, Candidate, Move, candidates, move_between};
-use crate::city::track::fix::{Arrival, Key, Outcome};
+use crate::city::track::fix::{Arrival, Key, Mph, Outcome};
 use crate::city::vehicles::Implausible;
 use crate::model::{bearing, distance_mm};
 use crate::testing::present;
@@ -90,7 +90,7 @@ fn is_slow(fix: &Kept) -> bool {
     fix.reported_speed().is_none_or(|speed| speed.0 <= 1_000)
 }
 
-fn motion(fixes: &[Kept], at: usize) -> (Option<u32>, Option<Heading>) {
+fn motion(fixes: &[Kept], at: usize) -> (Option<Mph>, Option<Heading>) {
     let gap = |i: &usize| fixes[at].time.0 - fixes[*i].time.0;
     let earlier: Vec<_> = (0..at).rev().filter(|i| gap(i) > 0).collect();
     let earlier = earlier
@@ -103,9 +103,9 @@ fn motion(fixes: &[Kept], at: usize) -> (Option<u32>, Option<Heading>) {
     match far {
         Some(i) => {
             let speed = distance_mm(fixes[*i].place, fixes[at].place).0 * 3_600 / gap(i);
-            (Some(speed as u32), bearing(fixes[*i].place, fixes[at].place))
+            (Mph::new(speed as u32), bearing(fixes[*i].place, fixes[at].place))
         }
-        None => ((!earlier.is_empty()).then_some(0), None),
+        None => ((!earlier.is_empty()).then_some(Mph::ZERO), None),
     }
 }
 
@@ -193,8 +193,8 @@ fn outcomes(fixes: &[Kept], past: &Past<'_>) -> Vec<Outcome> {
             let straight = distance_mm(fixes[at - 1].place, fixes[at].place);
             Some(match move_between(map, from, on.as_ref()?, straight, gap)?.0 {
                 Move::Along(distance) => Arrival::Along(distance),
-                Move::By(_) if track_speed == Some(0) => Arrival::Along(0),
-                Move::By(way) => Arrival::By(Rc::clone(&from.street), from.along, way),
+                Move::By(_) if track_speed == Some(Mph::ZERO) => Arrival::Along(0),
+                Move::By(way) => Arrival::By(from.along, way),
             })
         };
         let of_street = on.as_ref().and_then(|on| on.street.segment.zone);
@@ -202,7 +202,7 @@ fn outcomes(fixes: &[Kept], past: &Past<'_>) -> Vec<Outcome> {
             on: on.as_ref().map(|on| (Rc::clone(&on.street), on.along)),
             zone: of_street.or_else(|| map.zone_at(fixes[at].place)),
             arrival: arrival().unwrap_or_default(),
-            gap: gap.filter(|gap| *gap <= CONTEXT_MS).map(|gap| gap as u32),
+            gap: gap.filter(|gap| *gap <= CONTEXT_MS).and_then(|gap| u32::try_from(gap).ok()?.try_into().ok()),
             track_speed,
             track_heading,
             implausible: implausible(fixes, at),

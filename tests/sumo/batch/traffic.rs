@@ -76,11 +76,15 @@ impl Sums {
         (self.millis > 0).then(|| self.distance.max(0) * 3_600 / self.millis)
     }
 
-    /// (A + 3 P) / 4, or the one that there is; A where at least half of the fixes, by time, say it.
+    /// (a A + P) / (a + 1), or the one that there is; A where at least half of the fixes, by time, say it. In parts of an hour.
     fn speed(&self) -> Option<i64> {
         let says = self.spot_weight > 0 && 2 * self.spot_weight >= self.weight;
         match (says.then(|| self.spots / self.spot_weight), self.way_speed()) {
-            (Some(spot), Some(way)) => Some((spot + 3 * way) / 4),
+            (Some(spot), Some(way)) => {
+                let (spots, millis) = (720_000 + self.spot_weight, self.millis.min(40_000));
+                let ways = 90 * millis * millis / 40_000;
+                Some((spots * spot + ways * way) / (spots + ways))
+            }
             (one, other) => one.or(other),
         }
     }

@@ -128,8 +128,8 @@ impl Flow {
     pub fn speed(&self) -> Option<Kmh> {
         let vehicles = match (self.spot_speed(), self.way_speed()) {
             (Some(spot), Some(way)) => {
-                let (of_spots, of_all) = self.share_of_spots();
-                Some((of_spots * spot + (of_all - of_spots) * way) / of_all)
+                let (spots, ways) = self.spots_to_ways();
+                Some((spots * spot + ways * way) / (spots + ways))
             }
             (one, other) => one.or(other),
         };
@@ -145,9 +145,13 @@ impl Flow {
         Some(Kmh(speed))
     }
 
-    /// The share of the spot speeds against the ways: so many of so many parts.
-    fn share_of_spots(&self) -> (i64, i64) {
-        (1, 4)
+    /// How much the spot speeds count against the ways: 1/5 and the hours that they stand for, against 1. The positions' error
+    /// makes the speed of a short way uncertain, by one over its time; so ways of less than 40 s in all count by the square of that.
+    fn spots_to_ways(&self) -> (i64, i64) {
+        const HOUR_MS: i64 = 3_600_000;
+        const SURE_MS: i64 = 40_000;
+        let ways = self.millis.clamp(0, SURE_MS);
+        (HOUR_MS / 5 + self.spot_weight, HOUR_MS / SURE_MS * ways * ways / SURE_MS)
     }
 
     /// [`Flow::speed`], drawn to that of a longer while, `trailing`, as if that were two more fixes: few samples are noise.

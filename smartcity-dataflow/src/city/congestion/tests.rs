@@ -300,13 +300,13 @@ fn who_moved_and_then_stands_in_the_queue_is_one_vehicle() {
     check(
         &[drives("v", 10, 10), stands("v", 20), stands("w", 20)],
         expect![[r#"
-        0:10 +1 1 of 1, 10.0 km/h, Stationary, Low
-        0:20 -1 1 of 1, 10.0 km/h, Stationary, Low
-        0:20 +1 3 of 2, 0.8 km/h, Stationary, Low
-        5:10 +1 2 of 2, 0.4 km/h, Stationary, Low
-        5:10 -1 3 of 2, 0.8 km/h, Stationary, Low
-        5:20 -1 2 of 2, 0.4 km/h, Stationary, Low
-    "#]],
+            0:10 +1 1 of 1, 10.0 km/h, Stationary, Low
+            0:20 -1 1 of 1, 10.0 km/h, Stationary, Low
+            0:20 +1 3 of 2, 0.6 km/h, Stationary, Low
+            5:10 +1 2 of 2, 0.3 km/h, Stationary, Low
+            5:10 -1 3 of 2, 0.6 km/h, Stationary, Low
+            5:20 -1 2 of 2, 0.3 km/h, Stationary, Low
+        "#]],
     );
 }
 
@@ -371,15 +371,15 @@ fn a_speed_is_trusted_from_three_samples_and_two_vehicles_that_moved() {
 }
 
 #[test]
-fn ways_count_three_times_what_spot_speeds_count() {
+fn ways_count_more_than_spot_speeds_the_longer_they_are() {
     // 100 m in 18 s.
     let way = Sample { distance: 100_000, millis: 18_000, ..sample("v", 10_000, 10_000, 40) };
     check(
         &[tells(way)],
         expect![[r#"
-        0:10 +1 1 of 1, 25.0 km/h, Slow, Low
-        5:10 -1 1 of 1, 25.0 km/h, Slow, Low
-    "#]],
+            0:10 +1 1 of 1, 30.1 km/h, Slow, Low
+            5:10 -1 1 of 1, 30.1 km/h, Slow, Low
+        "#]],
     );
     check(
         &[tells(Sample { spot: None, ..way })],
@@ -399,17 +399,17 @@ fn where_most_fixes_have_no_speed_the_ways_speak_alone() {
     check(
         &[drives("v", 10, 40), unknown("w", 20), unknown("x", 30)],
         expect![[r#"
-        0:10 +1 1 of 1, 40.0 km/h, Heavy, Low
-        0:20 -1 1 of 1, 40.0 km/h, Heavy, Low
-        0:20 +1 2 of 2, 25.0 km/h, Slow, Low
-        0:30 -1 2 of 2, 25.0 km/h, Slow, Low
-        0:30 +1 3 of 3, 20.0 km/h, Slow, High
-        5:10 +1 2 of 2, 20.0 km/h, Slow, Low
-        5:10 -1 3 of 3, 20.0 km/h, Slow, High
-        5:20 +1 1 of 1, 20.0 km/h, Slow, Low
-        5:20 -1 2 of 2, 20.0 km/h, Slow, Low
-        5:30 -1 1 of 1, 20.0 km/h, Slow, Low
-    "#]],
+            0:10 +1 1 of 1, 40.0 km/h, Heavy, Low
+            0:20 -1 1 of 1, 40.0 km/h, Heavy, Low
+            0:20 +1 2 of 2, 30.1 km/h, Slow, Low
+            0:30 -1 2 of 2, 30.1 km/h, Slow, Low
+            0:30 +1 3 of 3, 20.0 km/h, Slow, High
+            5:10 +1 2 of 2, 20.0 km/h, Slow, Low
+            5:10 -1 3 of 3, 20.0 km/h, Slow, High
+            5:20 +1 1 of 1, 20.0 km/h, Slow, Low
+            5:20 -1 2 of 2, 20.0 km/h, Slow, Low
+            5:30 -1 1 of 1, 20.0 km/h, Slow, Low
+        "#]],
     );
 }
 

@@ -122,8 +122,8 @@ impl Flow {
     /// use smartcity_dataflow::{city::congestion::Flow, model::Kmh};
     /// // Two fixes, 30 km/h in the mean, that stand for half a minute each.
     /// let spot = Flow { fixes: 2, weight: 60_000, spot_weight: 60_000, spots: 60_000 * 30_000, ..Flow::default() };
-    /// let way = Flow { distance: 100_000, millis: 18_000, ..spot }; // and 100 m in 18 s: 20 km/h
-    /// assert_eq!((spot.speed(), way.speed()), (Some(Kmh(30_000)), Some(Kmh(22_500))));
+    /// let way = Flow { distance: 250_000, millis: 45_000, ..spot }; // and 250 m in 45 s: 20 km/h
+    /// assert_eq!((spot.speed(), way.speed()), (Some(Kmh(30_000)), Some(Kmh(21_780))));
     /// ```
     pub fn speed(&self) -> Option<Kmh> {
         let vehicles = match (self.spot_speed(), self.way_speed()) {

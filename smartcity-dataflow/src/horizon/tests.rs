@@ -196,9 +196,8 @@ fn lives(settings: &Settings) -> Vec<Life> {
     let other = message(2, "station", freezing, freezing, Kind::Weather, weather(-3, 0));
     let weather = Life { row, others: vec![other] };
     // An end that lies ahead of the clock outlives the word that it ends.
-    let over = 2 * settings.incident_life_ms;
-    let row = message(1, "police", over, 0, Kind::Emergency, word(ReportStatus::Resolved));
-    let late = over - settings.incident_life_ms / 2;
+    let late = 3 * settings.incident_life_ms / 2;
+    let row = message(1, "police", late + MINUTE, 0, Kind::Emergency, word(ReportStatus::Resolved));
     let other = message(2, "police", late, late, Kind::Emergency, word(ReportStatus::Active));
     let reports = Life { row, others: vec![other] };
     let sensor = Sensor { quantity: Quantity::Noise, value: Milli(60_000), unit: Unit::Decibel };

@@ -63,6 +63,11 @@ impl<'a, D: Decoder> Track<'a, D> {
         self.time
     }
 
+    /// Lines read so far.
+    pub(super) fn lines(&self) -> u64 {
+        self.lines.number()
+    }
+
     /// The rows of the line read last, to be taken.
     pub(super) fn head(&mut self) -> &mut Batch {
         &mut self.head

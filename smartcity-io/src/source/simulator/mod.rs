@@ -12,6 +12,10 @@
 //! they brake before turns and creep past incidents. Speeds, headings and positions agree, up to the noise of a receiver.
 //! A device reports in its turn: message `n` of a kind is due `n` intervals after the start, so that rates hold exactly.
 //! Nothing depends on the thread's timing: the same seed, city and start make the same messages.
+//!
+//! All kinds are one partition, for they tell of one city: its offsets count the messages in the order in which they are heard.
+//! A recorded simulation that starts from a position is made from its beginning, and handed over from there; a live one goes on
+//! counting from it, with what happens now.
 
 mod courier;
 mod devices;
@@ -36,7 +40,7 @@ use smartcity_dataflow::model::City;
 use self::feed::Feed;
 pub use self::settings::{Dirt, SimulatorClock, SimulatorSettings};
 pub use self::write::{Written, write_ndjson};
-use super::{Batch, Outlet, Source, SourceError};
+use super::{Assignment, Batch, Outlet, Partition, Source, SourceError};
 
 /// A source that simulates a city's devices.
 pub struct Simulator {
@@ -56,7 +60,7 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// [`SourceError::Failed`] where a setting makes no sense, or the city has no roads to drive on.
+    /// [`SourceError::Refused`] where a setting makes no sense, or the city has no roads to drive on.
     pub fn new(name: &str, city: &City, settings: SimulatorSettings) -> Result<Self, SourceError> {
         let clock = settings.clock;
         let start = match clock {
@@ -64,12 +68,13 @@ impl Simulator {
             SimulatorClock::Recorded { start, .. } => start,
         };
         let feed =
-            Feed::new(name, city, settings, start).map_err(|message| SourceError::failed(name, message, None))?;
+            Feed::new(name, city, settings, start).map_err(|message| SourceError::refused(name, message, None))?;
         Ok(Self { name: name.to_owned(), clock, feed })
     }
 
-    fn run_live(mut self, outlet: &Outlet) -> Result<(), SourceError> {
+    fn run_live(&mut self, position: u64, outlet: &Outlet) -> Result<(), SourceError> {
         let mut now = wall_clock();
+        self.feed.count_from(position);
         self.feed.start_at(now);
         loop {
             let mut batch = Batch::default();
@@ -87,11 +92,12 @@ impl Simulator {
         }
     }
 
-    fn run_recorded(mut self, until: Time, outlet: &Outlet) -> Result<(), SourceError> {
+    fn run_recorded(&mut self, until: Time, from: &Assignment, outlet: &Outlet) -> Result<(), SourceError> {
         let mut has_more = true;
         while has_more {
             let mut batch = Batch::default();
             has_more = self.feed.advance(until, BATCH_ROWS, &mut batch);
+            from.select(&mut batch);
             outlet.send(batch)?;
         }
         Ok(())
@@ -117,10 +123,15 @@ impl Source for Simulator {
         self.clock != SimulatorClock::Live
     }
 
-    fn run(self: Box<Self>, outlet: Outlet) -> Result<(), SourceError> {
+    fn run(&mut self, assignment: &Assignment, outlet: &Outlet) -> Result<(), SourceError> {
+        let partition = Partition::only(&self.name);
+        let position = assignment.position(partition.index).unwrap_or(0);
+        outlet.found([partition]);
         match self.clock {
-            SimulatorClock::Live => self.run_live(&outlet),
-            SimulatorClock::Recorded { start, duration } => self.run_recorded(start.saturating_add(duration), &outlet),
+            SimulatorClock::Live => self.run_live(position, outlet),
+            SimulatorClock::Recorded { start, duration } => {
+                self.run_recorded(start.saturating_add(duration), assignment, outlet)
+            }
         }
     }
 }

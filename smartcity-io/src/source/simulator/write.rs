@@ -27,21 +27,21 @@ pub struct Written {
 ///
 /// # Errors
 ///
-/// [`SourceError::Failed`] where a setting makes no sense (a live clock does not end), the city has no roads, or the
+/// [`SourceError::Refused`] where a setting makes no sense (a live clock does not end), the city has no roads, or the
 /// folder cannot be written to.
 pub fn write_ndjson(folder: &Path, city: &City, settings: SimulatorSettings) -> Result<Written, SourceError> {
     const NAME: &str = "simulator";
     let SimulatorClock::Recorded { start, duration } = settings.clock else {
         let message = "a live simulation does not end, so it makes no files: give a recorded clock";
-        return Err(SourceError::failed(NAME, message, None));
+        return Err(SourceError::refused(NAME, message, None));
     };
     let failed = |cause: io::Error| {
         let message = format!("{} cannot be written to: check that there is room and it is yours", folder.display());
-        SourceError::failed(NAME, message, Box::from(cause))
+        SourceError::refused(NAME, message, Box::from(cause))
     };
     let topics = TopicMap::default();
     let mut feed =
-        Feed::new(NAME, city, settings, start).map_err(|message| SourceError::failed(NAME, message, None))?;
+        Feed::new(NAME, city, settings, start).map_err(|message| SourceError::refused(NAME, message, None))?;
     feed.keep_verbatim();
     fs::create_dir_all(folder).map_err(failed)?;
     let create = |kind: Kind| -> io::Result<BufWriter<File>> {
@@ -60,11 +60,14 @@ pub fn write_ndjson(folder: &Path, city: &City, settings: SimulatorSettings) -> 
         texts.extend(batch.names.into_iter().map(|named| (named.name.id, named.name.text)));
         let ids: FxHashMap<Id, Arc<str>> = verbatim.ids.into_iter().map(|name| (name.id, name.text)).collect();
         let text = |id: Id| texts.get(&id).or_else(|| ids.get(&id)).map(|text| &**text);
-        let encoded = batch.readings.iter().map(|row| (row.origin, to_json(row, &topics, text).value));
+        let encoded = batch.readings.iter().map(|row| {
+            let line = to_json(row, &topics, text).value;
+            (row.kind, row.origin.offset, line)
+        });
         let mut lines: Vec<_> = encoded.chain(verbatim.broken).collect();
-        lines.sort_unstable_by_key(|(origin, _)| (origin.partition, origin.offset));
-        for (origin, line) in lines {
-            writeln!(files[origin.partition as usize], "{line}").map_err(failed)?;
+        lines.sort_unstable_by_key(|(kind, offset, _)| (*kind, *offset));
+        for (kind, _, line) in lines {
+            writeln!(files[kind as usize], "{line}").map_err(failed)?;
             rows += 1;
         }
     }

@@ -24,3 +24,9 @@ pub use smartcity_io::{city as city_files, decode, sink, source};
 #[doc = include_str!("../README.md")]
 #[derive(Debug)]
 pub struct ReadMe;
+
+/// So is that of docs/sources.md.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/sources.md")]
+#[derive(Debug)]
+pub struct Sources;

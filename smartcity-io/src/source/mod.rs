@@ -19,6 +19,8 @@ mod batch;
 #[cfg(any(test, feature = "testing"))]
 mod conformance;
 mod error;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod lines;
 mod memory;
 mod outlet;
@@ -26,6 +28,8 @@ mod partition;
 mod replay;
 mod simulator;
 mod status;
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use assignment::Assignment;
 pub use batch::Batch;
@@ -37,7 +41,13 @@ pub use outlet::Outlet;
 pub use partition::{Partition, Positions, Reached};
 pub use replay::{Replay, ReplayProgress, ReplaySettings};
 pub use simulator::{Dirt, Simulator, SimulatorClock, SimulatorSettings, Written, write_ndjson};
+use smartcity_dataflow::Time;
 pub use status::{PartitionStatus, SourceState, SourceStatus};
+
+/// Milliseconds since the epoch by the machine's clock.
+fn wall_clock() -> Time {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as Time)
+}
 
 /// Where readings come from.
 pub trait Source: Send + 'static {

@@ -148,7 +148,9 @@ impl<D: Decoder + Clone> Replay<D> {
         let mut this = Loop { number: 0, shift: 0, lines: vec![0; self.files.len()] };
         for number in 0..self.settings.loops.get() {
             this.number = number;
-            let merged = self.merge(&mut this, &mut out);
+            let merged = self.merge(&mut this, |track, position, time, this| {
+                out.take(track.head(), position, time + this.shift, this)
+            });
             out.flush()?; // also before an error: the rows up to it are kept
             let (first, last) = merged?;
             this.shift += (last - first) / 1_000 * 1_000 + 1_000;
@@ -156,8 +158,35 @@ impl<D: Decoder + Clone> Replay<D> {
         Ok(())
     }
 
-    /// One run over all files; returns the first and the last time of the recording.
-    fn merge(&self, this: &mut Loop, out: &mut Out<'_>) -> Result<(Time, Time), SourceError> {
+    /// Shows every message once, as it is recorded and at the recorded speed: its topic, key and value. `check` is asked
+    /// again and again while nothing is due.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn each_message(
+        &self,
+        mut show: impl FnMut(&str, Option<&[u8]>, Option<&[u8]>) -> Result<(), SourceError>,
+        check: impl Fn() -> Result<(), SourceError>,
+    ) -> Result<(), SourceError> {
+        let mut pace = self.settings.speed.map(Pace::new);
+        let mut this = Loop { number: 0, shift: 0, lines: vec![0; self.files.len()] };
+        self.merge(&mut this, |track, _, time, _| {
+            if let Some(pace) = &mut pace
+                && !pace.is_due(time)
+            {
+                pace.wait_until(time, &check)?;
+            }
+            self.progress.rows.fetch_add(1, Ordering::Relaxed);
+            track.message(&mut show)
+        })?;
+        Ok(())
+    }
+
+    /// One run over all files, each row shown with the position after it and its time; returns the first and the last time of
+    /// the recording.
+    fn merge(
+        &self,
+        this: &mut Loop,
+        mut take: impl FnMut(&mut Track<'_, D>, (u32, u64), Time, &Loop) -> Result<(), SourceError>,
+    ) -> Result<(Time, Time), SourceError> {
         let source = Id::new(Namespace::Source, &self.name);
         let failed = |error: files::FileError| error.of_source(&self.name);
         let starts: Vec<Option<Time>> =
@@ -179,7 +208,7 @@ impl<D: Decoder + Clone> Replay<D> {
         while let Some(Reverse((time, index))) = heads.pop() {
             let track = &mut tracks[index];
             let next = this.lines[index] + track.lines() + 1;
-            out.take(track.head(), (index as u32, next), time + this.shift, this)?;
+            take(track, (index as u32, next), time, this)?;
             last = time;
             if track.advance().map_err(failed)? {
                 heads.push(Reverse((track.time(), index)));
@@ -286,7 +315,7 @@ impl<'a> Out<'a> {
         if self.pace.as_mut().is_some_and(|pace| !pace.is_due(time)) {
             self.flush()?;
             if let Some(pace) = &self.pace {
-                pace.wait_until(time, self.outlet)?;
+                pace.wait_until(time, || self.outlet.check())?;
             }
         }
         self.time = time;

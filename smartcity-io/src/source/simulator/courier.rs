@@ -10,7 +10,7 @@ use smartcity_dataflow::model::{Body, Id, Instant, Kind, Millis, Name, Namespace
 
 use super::noise::Noise;
 use super::settings::Dirt;
-use crate::decode::{Arrival, Decoder, JsonDecoder, Message, Stamp, TopicMap, to_json};
+use crate::decode::{Arrival, Decoder, Encoded, JsonDecoder, Message, Stamp, TopicMap, to_json};
 use crate::source::Batch;
 
 /// Numbers messages, delivers them, and on the way doubles, delays, breaks and withdraws some.
@@ -37,8 +37,8 @@ type Held = (Time, u64, u64, Reading<Instant>);
 pub(super) struct Verbatim {
     /// Texts of the messages' ids.
     pub(super) ids: Vec<Name>,
-    /// The broken messages, each with its kind and offset.
-    pub(super) broken: Vec<(Kind, u64, String)>,
+    /// The broken messages, each with its offset and kind.
+    pub(super) broken: Vec<(u64, Kind, Encoded)>,
 }
 
 impl Courier {
@@ -172,7 +172,7 @@ impl Courier {
         let message = Message { topic: &encoded.topic, key, value: Some(value.as_bytes()), origin, arrival };
         self.decoder.decode(&message, batch);
         if let Some(verbatim) = &mut self.verbatim {
-            verbatim.broken.push((reading.kind, origin.offset, value));
+            verbatim.broken.push((origin.offset, reading.kind, Encoded { value, ..encoded }));
         }
     }
 }

@@ -21,6 +21,7 @@ mod courier;
 mod devices;
 mod feed;
 mod incidents;
+mod messages;
 mod noise;
 mod roads;
 mod settings;
@@ -32,15 +33,17 @@ mod write;
 
 use std::fmt;
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use smartcity_dataflow::Time;
 use smartcity_dataflow::model::City;
 
 use self::feed::Feed;
+#[cfg(feature = "kafka")]
+pub(crate) use self::messages::Messages;
 pub use self::settings::{Dirt, SimulatorClock, SimulatorSettings};
 pub use self::write::{Written, write_ndjson};
-use super::{Assignment, Batch, Outlet, Partition, Source, SourceError};
+use super::{Assignment, Batch, Outlet, Partition, Source, SourceError, wall_clock};
 
 /// A source that simulates a city's devices.
 pub struct Simulator {
@@ -102,10 +105,6 @@ impl Simulator {
         }
         Ok(())
     }
-}
-
-fn wall_clock() -> Time {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as Time)
 }
 
 impl fmt::Debug for Simulator {

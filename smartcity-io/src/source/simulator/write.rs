@@ -3,15 +3,13 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
-use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
-use smartcity_dataflow::model::{City, Id, Kind};
+use smartcity_dataflow::model::{City, Kind};
 
-use super::feed::Feed;
-use super::{BATCH_ROWS, SimulatorClock, SimulatorSettings};
-use crate::decode::{TopicMap, to_json};
-use crate::source::{Batch, SourceError};
+use super::messages::Messages;
+use super::{SimulatorClock, SimulatorSettings};
+use crate::decode::TopicMap;
+use crate::source::SourceError;
 
 /// What was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,9 +38,7 @@ pub fn write_ndjson(folder: &Path, city: &City, settings: SimulatorSettings) -> 
         SourceError::refused(NAME, message, Box::from(cause))
     };
     let topics = TopicMap::default();
-    let mut feed =
-        Feed::new(NAME, city, settings, start).map_err(|message| SourceError::refused(NAME, message, None))?;
-    feed.keep_verbatim();
+    let mut messages = Messages::new(NAME, city, settings, &topics, start)?;
     fs::create_dir_all(folder).map_err(failed)?;
     let create = |kind: Kind| -> io::Result<BufWriter<File>> {
         let topic = topics.of(kind).first().map_or(kind.name(), String::as_str);
@@ -50,24 +46,13 @@ pub fn write_ndjson(folder: &Path, city: &City, settings: SimulatorSettings) -> 
     };
     let mut files = Kind::ALL.into_iter().map(create).collect::<io::Result<Vec<_>>>().map_err(failed)?;
 
-    let mut texts: FxHashMap<Id, Arc<str>> = FxHashMap::default();
     let mut rows = 0;
     let mut has_more = true;
     while has_more {
-        let mut batch = Batch::default();
-        has_more = feed.advance(start.saturating_add(duration), BATCH_ROWS, &mut batch);
-        let verbatim = feed.take_verbatim();
-        texts.extend(batch.names.into_iter().map(|named| (named.name.id, named.name.text)));
-        let ids: FxHashMap<Id, Arc<str>> = verbatim.ids.into_iter().map(|name| (name.id, name.text)).collect();
-        let text = |id: Id| texts.get(&id).or_else(|| ids.get(&id)).map(|text| &**text);
-        let encoded = batch.readings.iter().map(|row| {
-            let line = to_json(row, &topics, text).value;
-            (row.kind, row.origin.offset, line)
-        });
-        let mut lines: Vec<_> = encoded.chain(verbatim.broken).collect();
-        lines.sort_unstable_by_key(|(kind, offset, _)| (*kind, *offset));
-        for (kind, _, line) in lines {
-            writeln!(files[kind as usize], "{line}").map_err(failed)?;
+        let sent;
+        (sent, has_more) = messages.advance(start.saturating_add(duration));
+        for (kind, encoded) in sent {
+            writeln!(files[kind as usize], "{}", encoded.value).map_err(failed)?;
             rows += 1;
         }
     }

@@ -4,7 +4,9 @@
 //! `cargo bench` runs it; figures are rows a second of wall time on the machine at hand.
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use smartcity::source::{Batch, MemorySource, Outlet, Simulator, SimulatorClock, SimulatorSettings, Source};
+use smartcity::source::{
+    Assignment, Batch, MemorySource, Outlet, Simulator, SimulatorClock, SimulatorSettings, Source,
+};
 use smartcity::{Clock, Engine, city_files};
 
 /// The rows of half a minute of the contract's city.
@@ -12,9 +14,9 @@ fn rows() -> Vec<Batch> {
     let city = city_files::town().to_city();
     let clock = SimulatorClock::Recorded { start: 1_767_225_600_000, duration: 30_000 };
     let settings = SimulatorSettings { clock, ..SimulatorSettings::default() };
-    let simulator = Simulator::new("bench", &city, settings).expect("the simulator starts");
+    let mut simulator = Simulator::new("bench", &city, settings).expect("the simulator starts");
     let (outlet, batches) = Outlet::bounded(16);
-    let source = std::thread::spawn(move || Box::new(simulator).run(outlet));
+    let source = std::thread::spawn(move || simulator.run(&Assignment::all(), &outlet));
     let rows = batches.into_iter().collect();
     source.join().expect("the simulator does not panic").expect("the simulation ends");
     rows

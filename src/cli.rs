@@ -28,6 +28,9 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Write the feeds of a simulated city as files that `replay` reads.
     Simulate(Simulate),
+    /// Send a simulated city, or recorded files, to Kafka.
+    #[cfg(feature = "kafka")]
+    Produce(Produce),
     /// Make and check city directories.
     #[command(subcommand)]
     City(City),
@@ -154,6 +157,28 @@ pub(crate) struct Simulate {
     /// Share of messages withdrawn later, of 1.
     #[arg(long)]
     pub(crate) withdrawn: Option<f64>,
+}
+
+#[cfg(feature = "kafka")]
+#[derive(Debug, Args)]
+pub(crate) struct Produce {
+    /// Folder of {topic}.ndjson files (also .gz, .zst), or one file; without it a simulated city speaks, until Ctrl-C.
+    pub(crate) path: Option<PathBuf>,
+    /// Settings file with [kafka], [topics] and [simulator] tables.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Brokers, host:port, comma-separated.
+    #[arg(long)]
+    pub(crate) brokers: Option<String>,
+    /// City directory of the simulation; without it the built-in town.
+    #[arg(long, value_name = "DIR", conflicts_with = "path")]
+    pub(crate) city: Option<PathBuf>,
+    /// Seconds of the simulation; without it until Ctrl-C.
+    #[arg(long, conflicts_with = "path")]
+    pub(crate) seconds: Option<u64>,
+    /// Times faster than the files were recorded; without it as fast as the broker takes them.
+    #[arg(long, value_name = "FACTOR", requires = "path")]
+    pub(crate) speed: Option<f64>,
 }
 
 #[derive(Debug, Subcommand)]

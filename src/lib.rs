@@ -14,8 +14,9 @@ pub use smartcity_api as api;
 pub use smartcity_dataflow::{Diff, Rows, Settings, Time, city, model, operators, pipeline, view};
 pub use smartcity_io::driver::{
     Arranged, CityEditor, Clock, Crew, Dataflow, Engine, EngineError, ManualClock, OperatorFigures, OperatorMeter,
-    Running, SourceState, SourceStatus,
+    Running,
 };
+pub use smartcity_io::source::{SourceState, SourceStatus};
 pub use smartcity_io::{city as city_files, decode, sink, source};
 
 /// The README's code is tested.
@@ -23,3 +24,9 @@ pub use smartcity_io::{city as city_files, decode, sink, source};
 #[doc = include_str!("../README.md")]
 #[derive(Debug)]
 pub struct ReadMe;
+
+/// So is that of docs/sources.md.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/sources.md")]
+#[derive(Debug)]
+pub struct Sources;

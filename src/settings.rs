@@ -32,7 +32,10 @@ pub(crate) struct Settings {
     pub(crate) simulator: SimulatorSettings,
     /// A recording as a source.
     pub(crate) replay: RecordingSettings,
-    /// Which of the two `run` takes.
+    /// Kafka as a source, and what `produce` sends to.
+    #[cfg(feature = "kafka")]
+    pub(crate) kafka: smartcity::source::kafka::KafkaSettings,
+    /// Which of them `run` takes.
     pub(crate) source: SourceChoice,
 }
 
@@ -98,10 +101,15 @@ pub(crate) enum SourceChoice {
     Simulator,
     /// The recording.
     Replay,
+    /// Kafka.
+    #[cfg(feature = "kafka")]
+    Kafka,
 }
 
 /// Environment variables that clients of the contract set, and the settings they mean.
-const CONTRACT_VARIABLES: [(&str, &str); 9] = [
+const CONTRACT_VARIABLES: &[(&str, &str)] = &[
+    #[cfg(feature = "kafka")]
+    ("KAFKA_BOOTSTRAP_SERVERS", "kafka.brokers"),
     ("API_HOST", "listen.host"),
     ("API_PORT", "listen.port"),
     ("VEHICLE_TOPIC", "topics.vehicle"),
@@ -144,7 +152,7 @@ pub(crate) fn layers(file: Option<&Path>) -> anyhow::Result<Figment> {
         anyhow::ensure!(file.is_file(), "{} is no file: name a settings file, or leave --config out", file.display());
         layers = layers.merge(Toml::file_exact(file));
     }
-    for (name, setting) in CONTRACT_VARIABLES {
+    for &(name, setting) in CONTRACT_VARIABLES {
         if let Ok(value) = std::env::var(name) {
             let variable = Variable { name, setting, value };
             layers = if setting.starts_with("topics.") { layers.admerge(variable) } else { layers.merge(variable) };
@@ -221,7 +229,8 @@ fn describe_into(layers: &Figment, path: &str, value: &Value, lines: &mut Vec<St
     let values = value.as_array().filter(|values| !values.is_empty()).unwrap_or(std::slice::from_ref(value));
     let mut origins: Vec<String> = values.iter().map(|value| origin(layers.get_metadata(value.tag()))).collect();
     origins.dedup();
-    let value = serde_json::to_string(value).unwrap_or_default();
+    let is_secret = path.contains(".secrets.");
+    let value = if is_secret { "\"***\"".to_owned() } else { serde_json::to_string(value).unwrap_or_default() };
     lines.push(format!("{:<52} # {}", format!("{path} = {value}"), origins.join(", ")));
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 use smartcity::model::City;
 use smartcity::sink::EmitChanges;
-use smartcity::source::{Batch, MemorySource, Outlet, Source};
+use smartcity::source::{Assignment, Batch, MemorySource, Outlet, Source};
 use smartcity::view::Snapshot;
 use smartcity::{Clock, Engine, Settings, Time};
 
@@ -25,9 +25,9 @@ pub(crate) fn recorded(name: &str) -> Option<PathBuf> {
 }
 
 /// All rows of a source.
-pub(crate) fn rows_of(source: impl Source) -> Batch {
+pub(crate) fn rows_of(mut source: impl Source) -> Batch {
     let (outlet, batches) = Outlet::bounded(16);
-    let reader = std::thread::spawn(move || Box::new(source).run(outlet));
+    let reader = std::thread::spawn(move || source.run(&Assignment::all(), &outlet));
     let mut all = Batch::default();
     for mut batch in batches {
         all.append(&mut batch);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use smartcity::Time;
 use smartcity::city::feeds::FEEDS;
 use smartcity::model::{Id, Instant as Said, Kind, Millis, Namespace, Reading};
-use smartcity::source::{Batch, Outlet, Source, SourceError};
+use smartcity::source::{Assignment, Batch, Outlet, Source, SourceError};
 use smartcity::view::Views;
 use smartcity::{Engine, Running};
 
@@ -186,14 +186,15 @@ impl Source for Paced {
         &self.name
     }
 
-    fn run(self: Box<Self>, outlet: Outlet) -> Result<(), SourceError> {
-        let Self { schedule, rows, epoch, start, .. } = *self;
+    fn run(&mut self, _: &Assignment, outlet: &Outlet) -> Result<(), SourceError> {
+        let Self { schedule, epoch, start, .. } = self;
+        let rows = std::mem::take(&mut self.rows);
         // The city comes first, and the names.
         outlet.send(Batch { names: rows.names, ..Batch::default() })?;
         thread::sleep(Duration::from_secs(1));
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let began = *start.get_or_init(Instant::now);
-        let shift = wall.as_millis() as i64 - epoch as i64;
+        let shift = wall.as_millis() as i64 - *epoch as i64;
         let mut readings = rows.readings.into_iter();
         let (mut end, mut sent) = (SLICE, 0);
         while sent < schedule.rows() {

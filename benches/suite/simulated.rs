@@ -3,15 +3,15 @@
 use anyhow::anyhow;
 use smartcity::Time;
 use smartcity::model::City;
-use smartcity::source::{Batch, Outlet, Simulator, SimulatorClock, SimulatorSettings, Source};
+use smartcity::source::{Assignment, Batch, Outlet, Simulator, SimulatorClock, SimulatorSettings, Source};
 
 /// When a simulation starts: 2026-01-01T00:00:00Z, milliseconds since the epoch.
 pub(crate) const START: Time = 1_767_225_600_000;
 
 /// Shows each batch of a recorded simulation, which runs on a thread of its own.
-pub(crate) fn each(simulator: Simulator, show: impl FnMut(Batch)) -> anyhow::Result<()> {
+pub(crate) fn each(mut simulator: Simulator, show: impl FnMut(Batch)) -> anyhow::Result<()> {
     let (outlet, batches) = Outlet::bounded(16);
-    let source = std::thread::spawn(move || Box::new(simulator).run(outlet));
+    let source = std::thread::spawn(move || simulator.run(&Assignment::all(), &outlet));
     batches.into_iter().for_each(show);
     Ok(source.join().map_err(|_| anyhow!("the simulator panicked"))??)
 }

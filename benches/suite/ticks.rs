@@ -12,7 +12,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use smartcity::model::{Instant, Millis};
-use smartcity::source::{Batch, Outlet, Source, SourceError};
+use smartcity::source::{Assignment, Batch, Outlet, Source, SourceError};
 use smartcity::view::Views;
 use smartcity::{Clock, Engine, Settings, Time, city_files};
 
@@ -155,9 +155,9 @@ impl Source for Stepwise {
         true
     }
 
-    fn run(self: Box<Self>, outlet: Outlet) -> Result<(), SourceError> {
-        let Self { rows, views } = *self;
-        let views = views.wait();
+    fn run(&mut self, _: &Assignment, outlet: &Outlet) -> Result<(), SourceError> {
+        let rows = std::mem::take(&mut self.rows);
+        let views = self.views.wait();
         outlet.send(Batch { names: rows.names, ..Batch::default() })?;
         let mut open = None;
         for reading in rows.readings {

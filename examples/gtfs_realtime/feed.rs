@@ -16,7 +16,7 @@ use smartcity::decode::{Arrival, NameBook, RecordedClock, Stamp};
 use smartcity::model::{
     Body, Fix, Heading, Id, Instant, Kind, Kmh, Millis, Namespace, Origin, Point, Reading, Reason, Rejected, Unusable,
 };
-use smartcity::source::{Batch, Outlet, Source, SourceError};
+use smartcity::source::{Assignment, Batch, Outlet, Source, SourceError};
 
 /// The name of the source.
 pub(crate) const NAME: &str = "gtfs_realtime";
@@ -117,13 +117,12 @@ impl Source for VehiclePositions {
         true
     }
 
-    fn run(self: Box<Self>, outlet: Outlet) -> Result<(), SourceError> {
+    fn run(&mut self, _: &Assignment, outlet: &Outlet) -> Result<(), SourceError> {
         let mut decoder = Decoder::default();
         for (partition, file) in (0..).zip(&self.files) {
-            let bytes = fs::read(file).map_err(|cause| SourceError::Failed {
-                source_name: NAME.to_owned(),
-                message: format!("{} cannot be read: give files of vehicle positions", file.display()),
-                cause: Some(cause.into()),
+            let bytes = fs::read(file).map_err(|cause| {
+                let message = format!("{} cannot be read: give files of vehicle positions", file.display());
+                SourceError::lost(NAME, message, Box::from(cause))
             })?;
             outlet.send(decoder.decode(partition, &bytes))?;
         }

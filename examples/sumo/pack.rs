@@ -14,7 +14,7 @@ use smartcity::model::{
     Body, City, CityRow, Fix, Heading, Id, Instant, Kind, Kmh, Millimetres, Millis, Name, Namespace, Origin, Point,
     Reading, RoadClass, Segment, Successor,
 };
-use smartcity::source::{Batch, Outlet, Source, SourceError};
+use smartcity::source::{Assignment, Batch, Outlet, Source, SourceError};
 use smartcity::view::View;
 use smartcity::{Clock, Engine, Settings};
 
@@ -196,14 +196,11 @@ impl Source for Fixes {
         true
     }
 
-    fn run(self: Box<Self>, outlet: Outlet) -> Result<(), SourceError> {
-        let failed = |message: &str, cause: Box<dyn std::error::Error + Send + Sync>| SourceError::Failed {
-            source_name: "sumo".to_owned(),
-            message: message.to_owned(),
-            cause: Some(cause),
-        };
+    fn run(&mut self, _: &Assignment, outlet: &Outlet) -> Result<(), SourceError> {
+        let failed =
+            |message: &str, cause: Box<dyn std::error::Error + Send + Sync>| SourceError::lost("sumo", message, cause);
         let mut batch = Batch::default();
-        for (line, text) in self.lines.lines().enumerate() {
+        for (line, text) in self.lines.by_ref().lines().enumerate() {
             let text = text.map_err(|error| failed("the fixes end in the middle", error.into()))?;
             let row: FixRow = serde_json::from_str(&text).map_err(|error| failed("not a fix", error.into()))?;
             batch.readings.push(reading(&row, line as u64 + 1, self.says));

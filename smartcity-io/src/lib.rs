@@ -3,5 +3,6 @@
 pub mod city;
 pub mod decode;
 pub mod driver;
+pub mod secret;
 pub mod sink;
 pub mod source;

@@ -41,7 +41,21 @@ pub(super) fn run(run: &cli::Run) -> anyhow::Result<()> {
     match settings::settings(&layers)?.source {
         SourceChoice::Simulator => simulate(&layers, &run.common),
         SourceChoice::Replay => replay_files(&layers, &run.common, AtTheEnd::Serve),
+        #[cfg(feature = "kafka")]
+        SourceChoice::Kafka => read_kafka(&layers, &run.common),
     }
+}
+
+#[cfg(feature = "kafka")]
+fn read_kafka(layers: &Figment, common: &Common) -> anyhow::Result<()> {
+    let settings = settings::settings(layers)?;
+    let decoder = JsonDecoder::new(settings.topics.clone()).in_time_zone(&settings.time_zone.0)?;
+    let source = smartcity::source::kafka::Kafka::new("kafka", settings.kafka.clone(), &settings.topics, decoder)?;
+    let city = city(&settings.city)?;
+    let server = Server::bind(&settings.listen)?;
+    let running = engine(city, &settings, common)?.source(source).start()?;
+    say(common, &format!("the city is live at {} (Ctrl-C ends it)", server.url));
+    serve(server, running, &settings)
 }
 
 pub(super) fn replay(replay: &cli::Replay) -> anyhow::Result<()> {

@@ -4,6 +4,8 @@
 mod bench;
 mod city;
 mod engine;
+#[cfg(feature = "kafka")]
+mod produce;
 mod simulate;
 
 use std::io::{ErrorKind, Write};
@@ -20,6 +22,8 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Run(run) => engine::run(&run),
         Command::Replay(replay) => engine::replay(&replay),
         Command::Simulate(simulate) => simulate::simulate(&simulate),
+        #[cfg(feature = "kafka")]
+        Command::Produce(produce) => produce::produce(&produce),
         Command::City(city) => city::run(city),
         Command::Bench(bench) => bench::run(bench),
         Command::Config(config) => write(&settings::describe(&settings::layers_of(&config.common)?)?),

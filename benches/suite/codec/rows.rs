@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use smartcity::model::{Instant, Reading};
-use smartcity::source::{Outlet, Simulator, SimulatorClock, SimulatorSettings, Source};
+use smartcity::source::{Assignment, Outlet, Simulator, SimulatorClock, SimulatorSettings, Source};
 use smartcity::{Diff, Time, city_files};
 
 /// A row, its time and its multiplicity, as they travel.
@@ -47,9 +47,9 @@ pub(crate) fn readings(count: usize) -> Vec<(Reading<Instant>, Time, Diff)> {
     let clock = SimulatorClock::Recorded { start: 1_767_225_600_000, duration: 30_000 };
     let settings = SimulatorSettings { clock, vehicle_per_minute: 0.0, ..SimulatorSettings::default() };
     let city = city_files::town().to_city();
-    let simulator = Simulator::new("bench", &city, settings).expect("the simulator starts");
+    let mut simulator = Simulator::new("bench", &city, settings).expect("the simulator starts");
     let (outlet, batches) = Outlet::bounded(16);
-    let source = std::thread::spawn(move || Box::new(simulator).run(outlet));
+    let source = std::thread::spawn(move || simulator.run(&Assignment::all(), &outlet));
     let readings: Vec<_> = batches.into_iter().flat_map(|batch| batch.readings).collect();
     source.join().expect("the simulator does not panic").expect("the simulation ends");
     let updates = readings.into_iter().map(|reading| (reading, reading.arrived, 1));

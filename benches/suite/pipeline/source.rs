@@ -7,7 +7,7 @@ use memchr::memchr_iter;
 use rustc_hash::FxHashSet;
 use smartcity::Time;
 use smartcity::model::{Body, Fix, Id, Instant, Kind, Kmh, Millis, Name, NameUse, Namespace, Origin, Point, Reading};
-use smartcity::source::{Batch, Outlet, Source, SourceError};
+use smartcity::source::{Assignment, Batch, Outlet, Source, SourceError};
 
 use super::super::city_v1::event::{self, Fields};
 
@@ -60,13 +60,12 @@ impl Source for Events {
         true
     }
 
-    fn run(mut self: Box<Self>, outlet: Outlet) -> Result<(), SourceError> {
+    fn run(&mut self, _: &Assignment, outlet: &Outlet) -> Result<(), SourceError> {
         let mut batch = Batch::default();
         for file in std::mem::take(&mut self.files) {
-            let text = fs::read(&file).map_err(|cause| SourceError::Failed {
-                source_name: NAME.to_owned(),
-                message: format!("{} cannot be read: check that it is there", file.display()),
-                cause: Some(Box::new(cause)),
+            let text = fs::read(&file).map_err(|cause| {
+                let message = format!("{} cannot be read: check that it is there", file.display());
+                SourceError::lost(NAME, message, Box::from(cause))
             })?;
             let mut start = 0;
             for end in memchr_iter(b'\n', &text).chain([text.len()]) {

@@ -55,13 +55,14 @@ impl Pacemaker {
         let index = ready - 1;
         match taps[index].batches.try_recv() {
             Ok(mut batch) => {
-                taps[index].count(&batch);
+                taps[index].status.took(batch.len());
+                taps[index].status.dealt(self.tick, &batch.positions);
                 *room = room.saturating_sub(batch.len());
                 stamp(&mut batch, self.tick);
                 self.deal(batch);
             }
             Err(TryRecvError::Empty) => {}
-            Err(TryRecvError::Disconnected) => taps.remove(index).status.dealt(self.tick),
+            Err(TryRecvError::Disconnected) => taps.remove(index).status.dealt_all(self.tick),
         }
     }
 }

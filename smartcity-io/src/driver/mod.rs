@@ -18,6 +18,8 @@ mod pacemaker;
 mod recording;
 mod replay;
 mod taps;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::fmt;
@@ -39,10 +41,9 @@ pub use crew::{Crew, Dataflow};
 pub use operators::{Arranged, OperatorFigures, OperatorMeter};
 use pacemaker::{Command, Pacemaker, ROWS_PER_TICK};
 use taps::Tap;
-pub use taps::{SourceState, SourceStatus};
 
 use crate::sink::Sink;
-use crate::source::Source;
+use crate::source::{Assignment, Reached, Source, SourceStatus};
 
 /// Builds the dataflow of a capability: called once on every worker.
 type Capability = Arc<dyn for<'s> Fn(&Streams<'s>, &Publisher) + Send + Sync>;
@@ -72,7 +73,7 @@ pub struct Engine {
     clock: Clock,
     rows_per_tick: usize,
     timely: timely::Config,
-    sources: Vec<Box<dyn Source>>,
+    sources: Vec<(Box<dyn Source>, Reached)>,
     sinks: Vec<Box<dyn Sink>>,
     capabilities: Vec<Capability>,
 }
@@ -138,8 +139,14 @@ impl Engine {
 
     /// Adds a source.
     #[must_use]
-    pub fn source(mut self, source: impl Source) -> Self {
-        self.sources.push(Box::new(source));
+    pub fn source(self, source: impl Source) -> Self {
+        self.source_from(source, Vec::new())
+    }
+
+    /// Adds a source that goes on from where it had come to, as [`SourceStatus::positions_through`] told it.
+    #[must_use]
+    pub fn source_from(mut self, source: impl Source, reached: Reached) -> Self {
+        self.sources.push((Box::new(source), reached));
         self
     }
 
@@ -161,17 +168,20 @@ impl Engine {
     pub fn start(mut self) -> Result<Running, EngineError> {
         self.settings.check()?;
         if self.clock.is_replay()
-            && let Some(live) = self.sources.iter().find(|source| !source.is_recorded())
+            && let Some((live, _)) = self.sources.iter().find(|(source, _)| !source.is_recorded())
         {
             return Err(EngineError::NotRecorded(live.name().to_owned()));
         }
         let (process, processes, _) = crew::shape(&self.timely.communication);
-        let names = self.sources.iter().map(|source| CityRow::Name(Name::new(Namespace::Source, source.name())));
+        let names = self.sources.iter().map(|(source, _)| CityRow::Name(Name::new(Namespace::Source, source.name())));
         let names: Arc<[CityRow]> = names.collect();
         self.city.rows.extend(names.iter().cloned());
-        if process != 0 {
-            self.sources.retain(|source| source.is_recorded());
-        }
+        // Of a recording every process reads all: the tick of a row depends on the rows before it.
+        let share = if self.clock.is_replay() {
+            Assignment::all()
+        } else {
+            Assignment::share(process as u32, processes as u32)
+        };
         let wall = clock::wall_millis;
         let views = Views::new(wall(), wall);
         let listening: Vec<_> = self.sinks.into_iter().map(|sink| sink.listen(&views)).collect();
@@ -200,8 +210,8 @@ impl Engine {
             completed: 0,
             stopping: false,
         };
-        let taps =
-            self.sources.into_iter().map(Tap::open).collect::<io::Result<Vec<_>>>().map_err(EngineError::Thread)?;
+        let open = |(source, reached)| Tap::open(source, share.clone().from(reached));
+        let taps = self.sources.into_iter().map(open).collect::<io::Result<Vec<_>>>().map_err(EngineError::Thread)?;
         let statuses = taps.iter().map(|tap| tap.status.clone()).collect();
         let initial = if process == 0 { City::default().changes_to(&self.city) } else { Vec::new() };
         let pacemaker = thread::Builder::new()
@@ -215,7 +225,7 @@ impl Engine {
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sources: Vec<_> = self.sources.iter().map(|source| source.name()).collect();
+        let sources: Vec<_> = self.sources.iter().map(|(source, _)| source.name()).collect();
         f.debug_struct("Engine").field("settings", &self.settings).field("sources", &sources).finish_non_exhaustive()
     }
 }
@@ -260,7 +270,7 @@ impl Running {
 
     /// Whether every source has ended.
     pub fn is_finished(&self) -> bool {
-        self.statuses.iter().all(|source| source.state() != SourceState::Running)
+        self.statuses.iter().all(|source| source.state().has_ended())
     }
 
     /// Waits until every source has ended and the views hold all they sent; gives the last tick.

@@ -62,7 +62,7 @@ impl Pacemaker {
 
     /// Deals rows of the current tick to the workers in turn.
     pub(super) fn deal(&mut self, batch: Batch) {
-        let Batch { readings, rejected, names } = batch;
+        let Batch { readings, rejected, names, .. } = batch;
         let mut readings = readings.into_iter().peekable();
         let hand = readings.len().div_ceil(self.crew.workers()).max(HAND);
         while readings.peek().is_some() {

@@ -12,7 +12,7 @@ use smartcity_dataflow::model::{Body, Id, Instant, Kind, NameUse, Origin, Quanti
 use smartcity_dataflow::operators::round_up;
 
 use super::taps::Tap;
-use crate::source::Batch;
+use crate::source::{Batch, Positions};
 
 /// The rows of recorded sources in the order of the recording: by their times, at equal times by the order of the sources,
 /// and within a source as it hands them over (readings and rejected messages of one time by their origin).
@@ -45,6 +45,10 @@ struct Track {
     names: Names,
     /// No row that follows is earlier.
     reached: Time,
+    /// The positions after the whole batch.
+    after: Positions,
+    /// The tick of the row that was taken last.
+    tick: Time,
 }
 
 impl Recording {
@@ -55,6 +59,8 @@ impl Recording {
             rejected: Vec::new().into_iter().peekable(),
             names: Names::default(),
             reached: 0,
+            after: Positions::default(),
+            tick: 0,
         };
         Self { tracks: taps.into_iter().map(track).collect(), left: Vec::new(), share }
     }
@@ -100,11 +106,20 @@ impl Recording {
 
 impl Track {
     fn load(&mut self, batch: Batch) {
-        self.tap.count(&batch);
-        let Batch { readings, rejected, names } = batch;
+        self.tap.status.took(batch.len());
+        let Batch { readings, rejected, names, positions } = batch;
+        self.after.merge(&positions);
         self.readings = readings.into_iter().peekable();
         self.rejected = rejected.into_iter().peekable();
         self.names.add(names);
+        self.pass_batch();
+    }
+
+    /// Notes the positions after the batch, where all its rows are taken.
+    fn pass_batch(&mut self) {
+        if self.time().is_none() {
+            self.tap.status.dealt(self.tick, &std::mem::take(&mut self.after));
+        }
     }
 
     /// The time of the next row, where there is one.
@@ -117,6 +132,7 @@ impl Track {
 
     fn take(&mut self, tick: Time, (mine, of): (u64, u64), hand: &mut Batch) {
         self.reached = self.time().unwrap_or(self.reached);
+        self.tick = tick;
         let is_rejected = match (self.readings.peek(), self.rejected.peek()) {
             (Some(reading), Some(rejected)) => (rejected.arrived, rejected.origin) < (reading.arrived, reading.origin),
             (reading, _) => reading.is_none(),
@@ -124,6 +140,7 @@ impl Track {
         let is_mine = |origin: Origin| origin.offset % of == mine;
         if is_rejected {
             let Some(rejected) = self.rejected.next() else { return };
+            self.pass(rejected.origin);
             let is_mine = is_mine(rejected.origin);
             let said = self.names.of(self.reached, None).filter(|_| is_mine);
             hand.names.extend(said.map(|named| NameUse { at: tick, ..named }));
@@ -131,12 +148,21 @@ impl Track {
                 hand.rejected.push(Rejected { arrived: tick, ..rejected });
             }
         } else if let Some(reading) = self.readings.next() {
+            self.pass(reading.origin);
             let is_mine = is_mine(reading.origin);
             let said = self.names.of(self.reached, Some(&reading)).filter(|_| is_mine);
             hand.names.extend(said.map(|named| NameUse { at: tick, ..named }));
             if is_mine {
                 hand.readings.push(Reading { arrived: tick, ..reading });
             }
+        }
+        self.pass_batch();
+    }
+
+    /// Notes the position after a row.
+    fn pass(&self, origin: Origin) {
+        if self.after.of(origin.partition).is_some() {
+            self.tap.status.dealt_one(self.tick, origin.partition, origin.offset + 1);
         }
     }
 }

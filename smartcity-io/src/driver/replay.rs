@@ -104,7 +104,7 @@ impl Pacemaker {
         if self.tick > self.completed {
             self.complete();
         }
-        statuses.iter().for_each(|status| status.dealt(self.completed));
+        statuses.iter().for_each(|status| status.dealt_all(self.completed));
         while !self.stopping {
             self.obey();
             if self.tick > self.completed {

@@ -1,82 +1,23 @@
 //! Sources at work: a thread each, a bounded channel, and a status that others can watch.
 
-use std::fmt;
+use std::error::Error;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
-use smartcity_dataflow::Time;
 
-use crate::source::{Batch, Outlet, Source, SourceError};
+use crate::source::{Assignment, Batch, Outlet, Positions, Source, SourceError, SourceState, SourceStatus};
 
 /// Batches that wait between a source and the pacemaker.
 const WAITING_BATCHES: usize = 16;
 
-/// Whether a source goes on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SourceState {
-    /// It reads.
-    Running,
-    /// It has read all it has.
-    Ended,
-    /// It failed; what is wrong and what to do.
-    Failed(String),
-}
+/// How long a source whose outside is away waits before it tries again: the first time, and at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// How a source fares. A clone shows the same source.
-#[derive(Clone)]
-pub struct SourceStatus {
-    name: Arc<str>,
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    state: Mutex<SourceState>,
-    rows: AtomicU64,
-    /// The tick of its last rows, once all were dealt; `Time::MAX` before.
-    last_tick: AtomicU64,
-}
-
-impl SourceStatus {
-    fn new(name: &str) -> Self {
-        let state = Mutex::new(SourceState::Running);
-        let shared = Shared { state, rows: AtomicU64::new(0), last_tick: AtomicU64::new(Time::MAX) };
-        Self { name: name.into(), shared: Arc::new(shared) }
-    }
-
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Whether it goes on.
-    pub fn state(&self) -> SourceState {
-        self.shared.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
-    }
-
-    /// Messages the engine has taken from it so far.
-    pub fn rows(&self) -> u64 {
-        self.shared.rows.load(Ordering::Relaxed)
-    }
-
-    /// The tick of its last rows, once it has ended and they were dealt.
-    pub(super) fn last_tick(&self) -> Option<Time> {
-        Some(self.shared.last_tick.load(Ordering::Acquire)).filter(|&tick| tick != Time::MAX)
-    }
-
-    fn set(&self, state: SourceState) {
-        *self.shared.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = state;
-    }
-}
-
-impl fmt::Debug for SourceStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("SourceStatus");
-        shown.field("name", &self.name).field("state", &self.state()).field("rows", &self.rows()).finish()
-    }
-}
+/// A source that waits looks this often whether the engine still listens.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The pacemaker's end of a source.
 pub(super) struct Tap {
@@ -86,32 +27,123 @@ pub(super) struct Tap {
 
 impl Tap {
     /// Starts `source` on a thread of its own.
-    pub(super) fn open(source: Box<dyn Source>) -> io::Result<Self> {
-        let (outlet, batches) = Outlet::bounded(WAITING_BATCHES);
+    pub(super) fn open(source: Box<dyn Source>, assignment: Assignment) -> io::Result<Self> {
         let status = SourceStatus::new(source.name());
-        let theirs = status.clone();
+        status.starts(&assignment);
+        let (outlet, batches) = Outlet::of(&status, WAITING_BATCHES);
+        let tap = Self { batches, status: status.clone() };
         thread::Builder::new().name(format!("source {}", status.name())).spawn(move || {
-            let state = match source.run(outlet) {
-                Ok(()) | Err(SourceError::Closed) => SourceState::Ended,
-                Err(error) => {
-                    tracing::error!(source = theirs.name(), error = &error as &dyn std::error::Error, "source failed");
-                    SourceState::Failed(error.to_string())
-                }
-            };
-            theirs.set(state);
+            let mut runner = Runner { source, assignment, outlet, status };
+            let state = runner.run();
+            runner.status.set(state);
         })?;
-        Ok(Self { batches, status })
-    }
-
-    /// Counts the rows of a batch taken from it.
-    pub(super) fn count(&self, batch: &Batch) {
-        self.status.shared.rows.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        Ok(tap)
     }
 }
 
-impl SourceStatus {
-    /// Notes that the source has ended and its last rows were dealt at or before `tick`.
-    pub(super) fn dealt(&self, tick: Time) {
-        self.shared.last_tick.store(tick, Ordering::Release);
+/// A source on its thread.
+struct Runner {
+    source: Box<dyn Source>,
+    assignment: Assignment,
+    outlet: Outlet,
+    status: SourceStatus,
+}
+
+impl Runner {
+    /// Runs the source to its end, again and again where what it reads is away.
+    fn run(&mut self) -> SourceState {
+        let name = self.status.name().to_owned();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let before = self.status.reached();
+            let error = match self.run_once() {
+                Ok(()) | Err(SourceError::Closed) => return SourceState::Ended,
+                Err(error) => error,
+            };
+            let cause = &error as &dyn Error;
+            let SourceError::Retry(failure) = &error else {
+                tracing::error!(source = name, error = cause, "source failed");
+                return SourceState::Failed(error.to_string());
+            };
+            tracing::warn!(source = name, error = cause, "source waits");
+            self.status.waits(Some(failure.to_string()));
+            pause = if self.has_moved(&before) { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+            if self.rest(pause).is_err() {
+                return SourceState::Ended;
+            }
+            self.assignment.resume(&self.status.reached());
+        }
+    }
+
+    fn run_once(&mut self) -> Result<(), SourceError> {
+        if !self.source.grows() {
+            let partitions = self.source.partitions()?;
+            if !self.assignment.takes_any(&partitions) {
+                self.outlet.found(partitions);
+                return Ok(());
+            }
+        }
+        self.source.run(&self.assignment, &self.outlet)
+    }
+
+    /// Whether anything was handed over since it was at `before`.
+    fn has_moved(&self, before: &Positions) -> bool {
+        self.status.reached() != *before
+    }
+
+    fn rest(&self, pause: Duration) -> Result<(), SourceError> {
+        let until = Instant::now() + pause;
+        while Instant::now() < until {
+            self.outlet.check()?;
+            thread::sleep(LOOK);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Partition;
+
+    /// A source that reads two offsets at a time and then finds its outside away, until it has read ten.
+    struct Flaky(Vec<u64>);
+
+    impl Source for Flaky {
+        fn name(&self) -> &str {
+            "flaky"
+        }
+
+        fn run(&mut self, assignment: &Assignment, outlet: &Outlet) -> Result<(), SourceError> {
+            outlet.found([Partition::only("flaky")]);
+            let start = assignment.position(0).unwrap_or(0);
+            self.0.push(start);
+            for next in [start + 1, start + 2] {
+                outlet.send(Batch { positions: [(0, next)].into_iter().collect(), ..Batch::default() })?;
+            }
+            if start < 8 {
+                return Err(SourceError::retry("flaky", format!("away after {start}"), None));
+            }
+            assert_eq!(self.0, [4, 6, 8], "it goes on where it was, from where it was started");
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_source_whose_outside_is_away_goes_on_where_it_was() {
+        let assignment = Assignment::all().from([(Partition::only("flaky"), 4)]);
+        let tap = Tap::open(Box::new(Flaky(Vec::new())), assignment).unwrap();
+        assert_eq!(tap.status.positions_through(0), Some(vec![(Partition::only("flaky"), 4)]));
+        let batches: Vec<_> = tap.batches.iter().filter(|batch| !batch.is_empty()).collect();
+        let reached: Vec<_> = batches.iter().filter_map(|batch| batch.positions.of(0)).collect();
+        assert_eq!(reached, [5, 6, 7, 8, 9, 10]);
+        assert_eq!(tap.status.state(), SourceState::Ended);
+    }
+
+    #[test]
+    fn a_source_that_is_not_mine_is_not_read() {
+        let tap = Tap::open(Box::new(Flaky(Vec::new())), Assignment::share(1, 2)).unwrap();
+        assert_eq!(tap.batches.iter().count(), 0);
+        assert_eq!(tap.status.state(), SourceState::Ended);
     }
 }

@@ -62,7 +62,7 @@ impl Dataflow for CityFlow {
 
     fn feed(&self, sessions: &mut Sessions, tick: Time, dealt: Dealt) {
         match dealt {
-            Dealt::Rows(Batch { readings, rejected, names }) => {
+            Dealt::Rows(Batch { readings, rejected, names, .. }) => {
                 readings.into_iter().for_each(|reading| sessions.readings.update_at(reading, tick, 1));
                 rejected.into_iter().for_each(|rejected| sessions.rejected.update_at(rejected, tick, 1));
                 names.into_iter().for_each(|named| sessions.names.update_at(named, tick, 1));

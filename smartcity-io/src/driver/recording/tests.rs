@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use smartcity_dataflow::model::{Fix, Millis, Name, Namespace, Reason};
 
 use super::*;
-use crate::source::MemorySource;
+use crate::source::{Assignment, MemorySource};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -59,7 +59,7 @@ fn order(sources: &[Vec<Sent>], rows: usize, share: (u64, u64)) -> Vec<(Option<O
     let tap = |(number, sent): (usize, &Vec<Sent>)| {
         let name = format!("source {number}");
         let batches = batches(&name, sent, rows);
-        Tap::open(Box::new(MemorySource::of_batches(&name, batches, true))).unwrap()
+        Tap::open(Box::new(MemorySource::of_batches(&name, batches, true)), Assignment::all()).unwrap()
     };
     let mut recording = Recording::new(sources.iter().enumerate().map(tap).collect(), share);
     let mut fill = Fill::new(10, 3);
@@ -166,7 +166,7 @@ fn names_that_no_row_uses_come_all_the_same() {
     let name = Name::new(Namespace::Device, "a");
     let names = vec![NameUse { at: 3, kind: Kind::Gps, name }];
     let source = MemorySource::of_batches("test", vec![Batch { names, ..Batch::default() }], true);
-    let mut recording = Recording::new(vec![Tap::open(Box::new(source)).unwrap()], (0, 1));
+    let mut recording = Recording::new(vec![Tap::open(Box::new(source), Assignment::all()).unwrap()], (0, 1));
     assert_eq!(recording.next(PATIENCE), Next::End);
     let mut hand = Batch::default();
     recording.take_names(70, &mut hand);

@@ -40,7 +40,7 @@ impl FileError {
     }
 
     pub(super) fn of_source(self, source_name: &str) -> SourceError {
-        SourceError::failed(source_name, self.message, self.cause.map(Into::into))
+        SourceError::lost(source_name, self.message, self.cause.map(Into::into))
     }
 }
 

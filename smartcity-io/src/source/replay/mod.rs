@@ -13,11 +13,13 @@
 //! ([`RecordedClock`](crate::decode::RecordedClock)), or what its decoder says; a row without a time takes the clock as it
 //! stands, the first rows of a file the first time that the file knows. Files are merged by these clocks, the first in
 //! name order at equal times: two replays of the same files are the same rows in the same order. A partition is a file, in
-//! name order from 0; a position in it is a line, from 1.
+//! name order from 0; a position in it is a line, from 1. A replay from a position reads the files from their beginning, so
+//! that its clocks are those of a whole replay, and hands over what follows the position, with the names of the ten minutes
+//! before.
 //!
 //! A replay may run several times over. Each loop happens one span (that of the recording, rounded up to a second) after
 //! the loop before, and its messages have ids of their own, so that they are no duplicates. Names of devices, cameras
-//! and incidents stay.
+//! and incidents stay. Positions go on: the first line of a loop follows the last line of the loop before.
 
 mod files;
 mod pace;
@@ -34,12 +36,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 use smartcity_dataflow::Time;
-use smartcity_dataflow::model::{Id, Instant, Millis, Namespace};
+use smartcity_dataflow::city::statics::NAME_BUCKET_MS;
+use smartcity_dataflow::model::{Id, Instant, Millis, Namespace, Origin};
 
 use self::files::RecordedFile;
 use self::pace::Pace;
 use self::track::Track;
-use super::{Batch, Outlet, Source, SourceError};
+use super::{Assignment, Batch, Outlet, Partition, Source, SourceError};
 use crate::decode::{Decoder, JsonDecoder};
 
 /// How a recording is replayed.
@@ -112,11 +115,11 @@ impl<D: Decoder + Clone> Replay<D> {
     ///
     /// # Errors
     ///
-    /// [`SourceError::Failed`] where there is nothing to read, or a setting makes no sense.
+    /// [`SourceError::Lost`] where there is nothing to read, [`SourceError::Refused`] where a setting makes no sense.
     pub fn open(name: &str, path: &Path, settings: ReplaySettings, decoder: D) -> Result<Self, SourceError> {
         if let Some(speed) = settings.speed.filter(|speed| !(speed.is_finite() && *speed > 0.0)) {
             let message = format!("a speed of {speed} makes no replay: give a factor above 0, such as 1 or 60");
-            return Err(SourceError::failed(name, message, None));
+            return Err(SourceError::refused(name, message, None));
         }
         let files = files::find(path).map_err(|error| error.of_source(name))?;
         let bytes: u64 = files.iter().map(|file| file.bytes).sum();
@@ -135,20 +138,55 @@ impl<D: Decoder + Clone> Replay<D> {
         Arc::clone(&self.progress)
     }
 
-    fn replay(&self, outlet: &Outlet) -> Result<(), SourceError> {
-        let mut out = Out::new(self, outlet);
-        let mut shift = 0;
+    fn found(&self) -> Vec<Partition> {
+        let names = self.files.iter().map(|file| file.path.file_name().unwrap_or_default().to_string_lossy());
+        (0..).zip(names).map(|(index, name)| Partition { index, topic: name.into(), number: 0 }).collect()
+    }
+
+    fn replay(&self, assignment: &Assignment, outlet: &Outlet) -> Result<(), SourceError> {
+        let mut out = Out::new(self, assignment, outlet);
+        let mut this = Loop { number: 0, shift: 0, lines: vec![0; self.files.len()] };
         for number in 0..self.settings.loops.get() {
-            let merged = self.merge(Loop { number, shift }, &mut out);
+            this.number = number;
+            let merged = self.merge(&mut this, |track, position, time, this| {
+                out.take(track.head(), position, time + this.shift, this)
+            });
             out.flush()?; // also before an error: the rows up to it are kept
             let (first, last) = merged?;
-            shift += (last - first) / 1_000 * 1_000 + 1_000;
+            this.shift += (last - first) / 1_000 * 1_000 + 1_000;
         }
         Ok(())
     }
 
-    /// One run over all files; returns the first and the last time of the recording.
-    fn merge(&self, this: Loop, out: &mut Out<'_>) -> Result<(Time, Time), SourceError> {
+    /// Shows every message once, as it is recorded and at the recorded speed: its topic, key and value. `check` is asked
+    /// again and again while nothing is due.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn each_message(
+        &self,
+        mut show: impl FnMut(&str, Option<&[u8]>, Option<&[u8]>) -> Result<(), SourceError>,
+        check: impl Fn() -> Result<(), SourceError>,
+    ) -> Result<(), SourceError> {
+        let mut pace = self.settings.speed.map(Pace::new);
+        let mut this = Loop { number: 0, shift: 0, lines: vec![0; self.files.len()] };
+        self.merge(&mut this, |track, _, time, _| {
+            if let Some(pace) = &mut pace
+                && !pace.is_due(time)
+            {
+                pace.wait_until(time, &check)?;
+            }
+            self.progress.rows.fetch_add(1, Ordering::Relaxed);
+            track.message(&mut show)
+        })?;
+        Ok(())
+    }
+
+    /// One run over all files, each row shown with the position after it and its time; returns the first and the last time of
+    /// the recording.
+    fn merge(
+        &self,
+        this: &mut Loop,
+        mut take: impl FnMut(&mut Track<'_, D>, (u32, u64), Time, &Loop) -> Result<(), SourceError>,
+    ) -> Result<(Time, Time), SourceError> {
         let source = Id::new(Namespace::Source, &self.name);
         let failed = |error: files::FileError| error.of_source(&self.name);
         let starts: Vec<Option<Time>> =
@@ -169,12 +207,14 @@ impl<D: Decoder + Clone> Replay<D> {
         let mut last = first;
         while let Some(Reverse((time, index))) = heads.pop() {
             let track = &mut tracks[index];
-            out.take(track.head(), time + this.shift, this)?;
+            let next = this.lines[index] + track.lines() + 1;
+            take(track, (index as u32, next), time, this)?;
             last = time;
             if track.advance().map_err(failed)? {
                 heads.push(Reverse((track.time(), index)));
             }
         }
+        this.lines.iter_mut().zip(&tracks).for_each(|(lines, track)| *lines += track.lines());
         Ok((first, last))
     }
 }
@@ -188,27 +228,37 @@ impl<D: Decoder + Clone> Source for Replay<D> {
         true
     }
 
-    fn run(self: Box<Self>, outlet: Outlet) -> Result<(), SourceError> {
-        let ended = self.replay(&outlet);
+    fn partitions(&mut self) -> Result<Vec<Partition>, SourceError> {
+        Ok(self.found())
+    }
+
+    fn run(&mut self, assignment: &Assignment, outlet: &Outlet) -> Result<(), SourceError> {
+        outlet.found(self.found());
+        let ended = self.replay(assignment, outlet);
         self.progress.is_finished.store(true, Ordering::Release);
         ended
     }
 }
 
 /// One run over the files.
-#[derive(Clone, Copy)]
+#[derive(Debug)]
 struct Loop {
     number: u32,
     /// How much later than recorded it happens, in milliseconds.
     shift: Time,
+    /// Lines of each file in the loops before.
+    lines: Vec<u64>,
 }
 
 impl Loop {
     /// Moves the rows of `batch` to this loop.
-    fn shift(self, batch: &mut Batch) {
+    fn shift(&self, batch: &mut Batch) {
         if self.number == 0 {
             return;
         }
+        let offset = |origin: &mut Origin| origin.offset += self.lines[origin.partition as usize];
+        batch.readings.iter_mut().for_each(|reading| offset(&mut reading.origin));
+        batch.rejected.iter_mut().for_each(|rejected| offset(&mut rejected.origin));
         let millis = |Millis(time): Millis| Millis(time.saturating_add_unsigned(self.shift));
         for reading in &mut batch.readings {
             reading.time = match reading.time {
@@ -225,6 +275,7 @@ impl Loop {
 
 /// What is read and not yet handed over.
 struct Out<'a> {
+    assignment: &'a Assignment,
     outlet: &'a Outlet,
     progress: &'a ReplayProgress,
     pace: Option<Pace>,
@@ -234,8 +285,9 @@ struct Out<'a> {
 }
 
 impl<'a> Out<'a> {
-    fn new<D>(replay: &'a Replay<D>, outlet: &'a Outlet) -> Self {
+    fn new<D>(replay: &'a Replay<D>, assignment: &'a Assignment, outlet: &'a Outlet) -> Self {
         Self {
+            assignment,
             outlet,
             progress: &replay.progress,
             pace: replay.settings.speed.map(Pace::new),
@@ -245,18 +297,40 @@ impl<'a> Out<'a> {
         }
     }
 
-    /// Takes over the rows of `head`, that are learnt at `time`, once they are due.
-    fn take(&mut self, head: &mut Batch, time: Time, this: Loop) -> Result<(), SourceError> {
+    /// Takes over the rows of `head`, that are learnt at `time`, once they are due; after them comes the position `next` of
+    /// the file `index`.
+    fn take(
+        &mut self,
+        head: &mut Batch,
+        (index, next): (u32, u64),
+        time: Time,
+        this: &Loop,
+    ) -> Result<(), SourceError> {
+        this.shift(head);
+        self.assignment.select(head);
+        if !head.has_rows() {
+            self.skip(head, time);
+            return Ok(());
+        }
         if self.pace.as_mut().is_some_and(|pace| !pace.is_due(time)) {
             self.flush()?;
             if let Some(pace) = &self.pace {
-                pace.wait_until(time, self.outlet)?;
+                pace.wait_until(time, || self.outlet.check())?;
             }
         }
         self.time = time;
-        this.shift(head);
         self.batch.append(head);
+        self.batch.positions.advance(index, next);
         if self.batch.len() >= self.batch_rows { self.flush() } else { Ok(()) }
+    }
+
+    /// Leaves out what was read before; its names stay, for the later rows of their bucket do not say them again.
+    fn skip(&mut self, head: &mut Batch, time: Time) {
+        if !self.batch.has_rows() {
+            let bucket = time / NAME_BUCKET_MS;
+            self.batch.names.retain(|named| named.at / NAME_BUCKET_MS == bucket);
+        }
+        self.batch.append(head);
     }
 
     fn flush(&mut self) -> Result<(), SourceError> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use smartcity_dataflow::Time;
 
-use crate::source::{Outlet, SourceError};
+use crate::source::SourceError;
 
 /// When a recorded row is due.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(super) struct Pace {
 
 /// Rows that are due so soon go with those that are due now.
 const EARLY: Duration = Duration::from_millis(10);
-/// A waiting replay looks this often whether the engine still listens.
+/// A waiting replay looks this often whether anybody still listens.
 const LOOK: Duration = Duration::from_millis(50);
 
 impl Pace {
@@ -41,14 +41,18 @@ impl Pace {
         self.wait(time) <= EARLY
     }
 
-    /// Sleeps until a row of `time` is due, or until the engine stops.
-    pub(super) fn wait_until(&self, time: Time, outlet: &Outlet) -> Result<(), SourceError> {
+    /// Sleeps until a row of `time` is due, or until `check` fails.
+    pub(super) fn wait_until(
+        &self,
+        time: Time,
+        check: impl Fn() -> Result<(), SourceError>,
+    ) -> Result<(), SourceError> {
         loop {
             let wait = self.wait(time);
             if wait <= EARLY {
                 return Ok(());
             }
-            outlet.check()?;
+            check()?;
             thread::sleep(wait.min(LOOK));
         }
     }

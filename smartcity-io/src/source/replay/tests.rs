@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::decode::tests::shared;
+use crate::source::conforms;
 
 const NOON: u64 = 1_795_435_200_000;
 
@@ -35,9 +36,9 @@ fn open(path: &Path, settings: ReplaySettings) -> Replay {
 }
 
 /// Everything that a replay hands over, as one batch, and how it ended.
-fn run(replay: Replay) -> (Batch, Result<(), SourceError>) {
+fn run(mut replay: Replay) -> (Batch, Result<(), SourceError>) {
     let (outlet, batches) = Outlet::bounded(2);
-    let source = thread::spawn(move || Box::new(replay).run(outlet));
+    let source = thread::spawn(move || replay.run(&Assignment::all(), &outlet));
     let mut all = Batch::default();
     batches.iter().for_each(|mut batch| all.append(&mut batch));
     (all, source.join().unwrap())
@@ -78,6 +79,37 @@ fn files_are_merged_by_time_and_then_by_name() {
     assert_eq!(rows(&batch), [(0, 1, 1), (1, 0, 1), (5, 0, 2), (5, 0, 3), (5, 1, 2), (6, 0, 4), (7, 1, 3)]);
     assert_eq!(batch.readings[0].kind, Kind::Vehicle);
     assert_eq!(batch.readings[0].origin.source, Id::new(Namespace::Source, "test"));
+}
+
+#[test]
+fn it_is_a_source_as_sources_are() {
+    let lines = |device: &str, every: u64| -> String {
+        (0..40).map(|number| if number % 9 == 4 { "\n".to_owned() } else { fix(device, number * every) }).collect()
+    };
+    let folder = folder(&[
+        ("gps_data.ndjson", (lines("a", 3) + "broken\n").as_bytes()),
+        ("vehicle_data.ndjson.gz", &gzipped(&lines("b", 5))),
+        ("z.ndjson", b"\nbroken\n"),
+    ]);
+    for (loops, batch_rows) in [(1, 1), (1, 4_096), (3, 7)] {
+        let settings = ReplaySettings { loops: NonZeroU32::new(loops).unwrap(), batch_rows, ..Default::default() };
+        conforms(74 * loops as usize, || open(folder.path(), settings.clone()));
+    }
+}
+
+#[test]
+fn a_replay_from_a_position_says_the_names_of_its_bucket() {
+    let old = fix("gone", 0) + &fix("gone", 3);
+    let text = old + &fix("a", 700) + &fix("b", 701) + &fix("a", 702) + &fix("b", 703) + &fix("a", 1_300);
+    let folder = folder(&[("gps_data.ndjson", text.as_bytes())]);
+    let mut replay = open(folder.path(), ReplaySettings::default());
+    let reached = (replay.partitions().unwrap().remove(0), 5);
+    let (outlet, batches) = Outlet::bounded(2);
+    replay.run(&Assignment::all().from([reached]), &outlet).unwrap();
+    let batch = batches.recv().unwrap();
+    assert_eq!(rows(&batch), [(702, 0, 5), (703, 0, 6), (1_300, 0, 7)]);
+    let names: Vec<_> = batch.names.iter().map(|named| ((named.at - NOON) / 1_000, &*named.name.text)).collect();
+    assert_eq!(names, [(700, "a"), (701, "b"), (1_300, "a")]);
 }
 
 #[test]
@@ -202,10 +234,10 @@ fn progress_is_told_to_other_threads() {
 fn recorded_speed_is_kept_and_a_stopped_engine_ends_the_wait() {
     let text = fix("a", 0) + &fix("a", 30) + &fix("a", 36_000);
     let folder = folder(&[("gps_data.ndjson", text.as_bytes())]);
-    let replay = open(folder.path(), ReplaySettings { speed: Some(100.0), ..Default::default() });
+    let mut replay = open(folder.path(), ReplaySettings { speed: Some(100.0), ..Default::default() });
     let (outlet, batches) = Outlet::bounded(2);
     let started = Instant::now();
-    let source = thread::spawn(move || Box::new(replay).run(outlet));
+    let source = thread::spawn(move || replay.run(&Assignment::all(), &outlet));
     let mut rows = 0;
     while rows < 2 {
         rows += batches.recv().unwrap().len();

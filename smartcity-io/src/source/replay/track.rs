@@ -63,6 +63,11 @@ impl<'a, D: Decoder> Track<'a, D> {
         self.time
     }
 
+    /// Lines read so far.
+    pub(super) fn lines(&self) -> u64 {
+        self.lines.number()
+    }
+
     /// The rows of the line read last, to be taken.
     pub(super) fn head(&mut self) -> &mut Batch {
         &mut self.head
@@ -82,6 +87,18 @@ impl<'a, D: Decoder> Track<'a, D> {
         }
         self.settle();
         Ok(true)
+    }
+
+    /// Shows the line read last as a message: topic, key and value. A line that is no message is the value that it is.
+    #[cfg(feature = "kafka")]
+    pub(super) fn message<T>(&self, show: impl FnOnce(&str, Option<&[u8]>, Option<&[u8]>) -> T) -> T {
+        let is_list = self.line.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+        match serde_json::from_slice::<Triple>(&self.line) {
+            Ok((topic, key, value)) if is_list => {
+                show(&topic, key.as_deref().map(str::as_bytes), value.as_deref().map(str::as_bytes))
+            }
+            _ => show(&self.file.topic, None, Some(&self.line)),
+        }
     }
 
     fn decode(&mut self) {

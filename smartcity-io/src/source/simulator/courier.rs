@@ -10,7 +10,7 @@ use smartcity_dataflow::model::{Body, Id, Instant, Kind, Millis, Name, Namespace
 
 use super::noise::Noise;
 use super::settings::Dirt;
-use crate::decode::{Arrival, Decoder, JsonDecoder, Message, Stamp, TopicMap, to_json};
+use crate::decode::{Arrival, Decoder, Encoded, JsonDecoder, Message, Stamp, TopicMap, to_json};
 use crate::source::Batch;
 
 /// Numbers messages, delivers them, and on the way doubles, delays, breaks and withdraws some.
@@ -21,8 +21,8 @@ pub(super) struct Courier {
     /// Starts the ids of the messages; another run has another.
     run: u32,
     messages: u64,
-    /// Messages delivered of each kind.
-    offsets: [u64; 6],
+    /// Messages delivered.
+    next_offset: u64,
     held: BinaryHeap<Reverse<Held>>,
     decoder: JsonDecoder,
     topics: TopicMap,
@@ -37,8 +37,8 @@ type Held = (Time, u64, u64, Reading<Instant>);
 pub(super) struct Verbatim {
     /// Texts of the messages' ids.
     pub(super) ids: Vec<Name>,
-    /// The broken messages, by where the rejection says it was read.
-    pub(super) broken: Vec<(Origin, String)>,
+    /// The broken messages, each with its offset and kind.
+    pub(super) broken: Vec<(u64, Kind, Encoded)>,
 }
 
 impl Courier {
@@ -49,7 +49,7 @@ impl Courier {
             source,
             run,
             messages: 0,
-            offsets: [0; 6],
+            next_offset: 0,
             held: BinaryHeap::new(),
             decoder: JsonDecoder::default(),
             topics: TopicMap::default(),
@@ -86,7 +86,7 @@ impl Courier {
         let (time, place, body) = said;
         let reading = Reading {
             time: Instant::Utc(Millis(time)),
-            origin: Origin { source: self.source, partition: kind as u32, offset: 0 },
+            origin: Origin { source: self.source, partition: 0, offset: 0 },
             kind,
             id: self.id(number, Namespace::Message),
             device,
@@ -126,7 +126,7 @@ impl Courier {
 
     fn deliver(&mut self, mut reading: Reading<Instant>, number: u64, at: Stamp, batch: &mut Batch) {
         reading.arrived = at.arrived;
-        reading.origin.offset = self.next_offset(reading.kind);
+        reading.origin.offset = self.take_offset();
         if let Some(verbatim) = &mut self.verbatim {
             let text = text_of(self.run, number);
             verbatim.ids.push(Name::new(Namespace::Message, std::str::from_utf8(&text).unwrap_or_default()));
@@ -134,10 +134,19 @@ impl Courier {
         batch.readings.push(reading);
     }
 
-    fn next_offset(&mut self, kind: Kind) -> u64 {
-        let offset = self.offsets[kind as usize];
-        self.offsets[kind as usize] += 1;
-        offset
+    /// The offset of the next message.
+    pub(super) fn next_offset(&self) -> u64 {
+        self.next_offset
+    }
+
+    /// The next message has this offset.
+    pub(super) fn count_from(&mut self, offset: u64) {
+        self.next_offset = offset;
+    }
+
+    fn take_offset(&mut self) -> u64 {
+        self.next_offset += 1;
+        self.next_offset - 1
     }
 
     fn id(&self, number: u64, namespace: Namespace) -> Id {
@@ -146,7 +155,7 @@ impl Courier {
 
     /// Breaks a message, and lets a decoder reject it.
     fn spoil(&mut self, reading: &Reading<Instant>, number: u64, at: Stamp, batch: &mut Batch) {
-        let origin = Origin { offset: self.next_offset(reading.kind), ..reading.origin };
+        let origin = Origin { offset: self.take_offset(), ..reading.origin };
         let id = text_of(self.run, number);
         let encoded =
             to_json(
@@ -163,7 +172,7 @@ impl Courier {
         let message = Message { topic: &encoded.topic, key, value: Some(value.as_bytes()), origin, arrival };
         self.decoder.decode(&message, batch);
         if let Some(verbatim) = &mut self.verbatim {
-            verbatim.broken.push((origin, value));
+            verbatim.broken.push((origin.offset, reading.kind, Encoded { value, ..encoded }));
         }
     }
 }

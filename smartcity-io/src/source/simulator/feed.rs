@@ -114,6 +114,11 @@ impl Feed {
         self.courier.take_verbatim()
     }
 
+    /// The next message has this offset.
+    pub(super) fn count_from(&mut self, offset: u64) {
+        self.courier.count_from(offset);
+    }
+
     /// Starts, or starts anew, at `time`.
     pub(super) fn start_at(&mut self, time: Time) {
         self.start = time;
@@ -137,6 +142,14 @@ impl Feed {
 
     /// Adds the messages that arrive up to `until` to `batch`, until it holds `rows`; whether there are more.
     pub(super) fn advance(&mut self, until: Time, rows: usize, batch: &mut Batch) -> bool {
+        let has_more = self.fill(until, rows, batch);
+        if batch.has_rows() {
+            batch.positions.advance(0, self.courier.next_offset());
+        }
+        has_more
+    }
+
+    fn fill(&mut self, until: Time, rows: usize, batch: &mut Batch) -> bool {
         while batch.len() < rows {
             let (due, kind) = (0..6).map(|kind| (self.due(kind), kind)).min().unwrap_or((Time::MAX, 0));
             let held = self.courier.due().filter(|&held| held <= due);

@@ -12,11 +12,16 @@
 //! they brake before turns and creep past incidents. Speeds, headings and positions agree, up to the noise of a receiver.
 //! A device reports in its turn: message `n` of a kind is due `n` intervals after the start, so that rates hold exactly.
 //! Nothing depends on the thread's timing: the same seed, city and start make the same messages.
+//!
+//! All kinds are one partition, for they tell of one city: its offsets count the messages in the order in which they are heard.
+//! A recorded simulation that starts from a position is made from its beginning, and handed over from there; a live one goes on
+//! counting from it, with what happens now.
 
 mod courier;
 mod devices;
 mod feed;
 mod incidents;
+mod messages;
 mod noise;
 mod roads;
 mod settings;
@@ -28,15 +33,17 @@ mod write;
 
 use std::fmt;
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use smartcity_dataflow::Time;
 use smartcity_dataflow::model::City;
 
 use self::feed::Feed;
+#[cfg(feature = "kafka")]
+pub(crate) use self::messages::Messages;
 pub use self::settings::{Dirt, SimulatorClock, SimulatorSettings};
 pub use self::write::{Written, write_ndjson};
-use super::{Batch, Outlet, Source, SourceError};
+use super::{Assignment, Batch, Outlet, Partition, Source, SourceError, wall_clock};
 
 /// A source that simulates a city's devices.
 pub struct Simulator {
@@ -56,7 +63,7 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// [`SourceError::Failed`] where a setting makes no sense, or the city has no roads to drive on.
+    /// [`SourceError::Refused`] where a setting makes no sense, or the city has no roads to drive on.
     pub fn new(name: &str, city: &City, settings: SimulatorSettings) -> Result<Self, SourceError> {
         let clock = settings.clock;
         let start = match clock {
@@ -64,12 +71,13 @@ impl Simulator {
             SimulatorClock::Recorded { start, .. } => start,
         };
         let feed =
-            Feed::new(name, city, settings, start).map_err(|message| SourceError::failed(name, message, None))?;
+            Feed::new(name, city, settings, start).map_err(|message| SourceError::refused(name, message, None))?;
         Ok(Self { name: name.to_owned(), clock, feed })
     }
 
-    fn run_live(mut self, outlet: &Outlet) -> Result<(), SourceError> {
+    fn run_live(&mut self, position: u64, outlet: &Outlet) -> Result<(), SourceError> {
         let mut now = wall_clock();
+        self.feed.count_from(position);
         self.feed.start_at(now);
         loop {
             let mut batch = Batch::default();
@@ -87,19 +95,16 @@ impl Simulator {
         }
     }
 
-    fn run_recorded(mut self, until: Time, outlet: &Outlet) -> Result<(), SourceError> {
+    fn run_recorded(&mut self, until: Time, from: &Assignment, outlet: &Outlet) -> Result<(), SourceError> {
         let mut has_more = true;
         while has_more {
             let mut batch = Batch::default();
             has_more = self.feed.advance(until, BATCH_ROWS, &mut batch);
+            from.select(&mut batch);
             outlet.send(batch)?;
         }
         Ok(())
     }
-}
-
-fn wall_clock() -> Time {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as Time)
 }
 
 impl fmt::Debug for Simulator {
@@ -117,10 +122,15 @@ impl Source for Simulator {
         self.clock != SimulatorClock::Live
     }
 
-    fn run(self: Box<Self>, outlet: Outlet) -> Result<(), SourceError> {
+    fn run(&mut self, assignment: &Assignment, outlet: &Outlet) -> Result<(), SourceError> {
+        let partition = Partition::only(&self.name);
+        let position = assignment.position(partition.index).unwrap_or(0);
+        outlet.found([partition]);
         match self.clock {
-            SimulatorClock::Live => self.run_live(&outlet),
-            SimulatorClock::Recorded { start, duration } => self.run_recorded(start.saturating_add(duration), &outlet),
+            SimulatorClock::Live => self.run_live(position, outlet),
+            SimulatorClock::Recorded { start, duration } => {
+                self.run_recorded(start.saturating_add(duration), assignment, outlet)
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ use smartcity_dataflow::model::{
 
 use super::*;
 use crate::decode::JsonDecoder;
+use crate::source::conforms;
 use crate::source::{Replay, ReplaySettings};
 
 const NOON: u64 = 1_795_435_200_000;
@@ -72,10 +73,10 @@ fn recorded(duration: Time) -> SimulatorSettings {
 }
 
 fn run(settings: SimulatorSettings) -> Batch {
-    let simulator = Simulator::new("test", &town(), settings).unwrap();
+    let mut simulator = Simulator::new("test", &town(), settings).unwrap();
     assert!(simulator.is_recorded());
     let (outlet, batches) = Outlet::bounded(4);
-    let source = thread::spawn(move || Box::new(simulator).run(outlet));
+    let source = thread::spawn(move || simulator.run(&Assignment::all(), &outlet));
     let mut all = Batch::default();
     batches.iter().for_each(|mut batch| all.append(&mut batch));
     source.join().unwrap().unwrap();
@@ -358,10 +359,12 @@ fn files_decode_to_what_was_simulated() {
     feed.advance(NOON + 2 * MINUTE, usize::MAX, &mut simulated);
     assert_eq!(written, Written { files: 6, rows: simulated.len() as u64 });
 
-    let replay = Replay::open("simulator", folder.path(), ReplaySettings::default(), JsonDecoder::default()).unwrap();
+    let mut replay =
+        Replay::open("simulator", folder.path(), ReplaySettings::default(), JsonDecoder::default()).unwrap();
     let (outlet, batches) = Outlet::bounded(1_000);
-    Box::new(replay).run(outlet).unwrap();
+    replay.run(&Assignment::all(), &outlet).unwrap();
     let mut replayed = Batch::default();
+    drop(outlet);
     batches.iter().for_each(|mut batch| replayed.append(&mut batch));
     let rows = |batch: &Batch| {
         let rows = batch.readings.iter().map(|row| (row.kind, row.id, row.time, row.device, row.place, row.body));
@@ -403,12 +406,36 @@ fn what_makes_no_simulation_is_named() {
 }
 
 #[test]
+fn it_is_a_source_as_sources_are() {
+    let dirt = Dirt { duplicates: 0.05, late: 0.05, malformed: 0.05, withdrawn: 0.05 };
+    let clock = SimulatorClock::Recorded { start: NOON, duration: MINUTE };
+    let settings = SimulatorSettings { dirt, clock, ..SimulatorSettings::default() };
+    let rows = run(settings.clone()).len();
+    assert!(rows > BATCH_ROWS * 2, "{rows} rows are several batches");
+    conforms(rows, || Simulator::new("test", &town(), settings.clone()).unwrap());
+}
+
+#[test]
+fn a_live_city_that_goes_on_counts_on() {
+    let mut simulator = Simulator::new("test", &town(), SimulatorSettings::default()).unwrap();
+    let reached = Assignment::all().from([(Partition::only("test"), 77)]);
+    let (outlet, batches) = Outlet::bounded(4);
+    let source = thread::spawn(move || simulator.run(&reached, &outlet));
+    let first = batches.recv().unwrap();
+    let offsets = first.readings.iter().map(|row| row.origin.offset);
+    assert_eq!(offsets.min(), Some(77));
+    assert_eq!(first.positions.of(0), Some(77 + first.len() as u64));
+    drop(batches);
+    assert!(matches!(source.join().unwrap(), Err(SourceError::Closed)));
+}
+
+#[test]
 fn a_live_city_speaks_at_once_and_stops_with_the_engine() {
-    let simulator = Simulator::new("test", &town(), SimulatorSettings::default()).unwrap();
+    let mut simulator = Simulator::new("test", &town(), SimulatorSettings::default()).unwrap();
     assert!(!simulator.is_recorded());
     let (outlet, batches) = Outlet::bounded(4);
     let started = Clock::now();
-    let source = thread::spawn(move || Box::new(simulator).run(outlet));
+    let source = thread::spawn(move || simulator.run(&Assignment::all(), &outlet));
     let first = batches.recv().unwrap();
     assert!(started.elapsed().as_millis() < 1_000, "{:?}", started.elapsed());
     assert_eq!(first.readings.iter().map(|row| row.kind).collect::<BTreeSet<_>>().len(), 6);

@@ -3,15 +3,13 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
-use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
-use smartcity_dataflow::model::{City, Id, Kind};
+use smartcity_dataflow::model::{City, Kind};
 
-use super::feed::Feed;
-use super::{BATCH_ROWS, SimulatorClock, SimulatorSettings};
-use crate::decode::{TopicMap, to_json};
-use crate::source::{Batch, SourceError};
+use super::messages::Messages;
+use super::{SimulatorClock, SimulatorSettings};
+use crate::decode::TopicMap;
+use crate::source::SourceError;
 
 /// What was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,22 +25,20 @@ pub struct Written {
 ///
 /// # Errors
 ///
-/// [`SourceError::Failed`] where a setting makes no sense (a live clock does not end), the city has no roads, or the
+/// [`SourceError::Refused`] where a setting makes no sense (a live clock does not end), the city has no roads, or the
 /// folder cannot be written to.
 pub fn write_ndjson(folder: &Path, city: &City, settings: SimulatorSettings) -> Result<Written, SourceError> {
     const NAME: &str = "simulator";
     let SimulatorClock::Recorded { start, duration } = settings.clock else {
         let message = "a live simulation does not end, so it makes no files: give a recorded clock";
-        return Err(SourceError::failed(NAME, message, None));
+        return Err(SourceError::refused(NAME, message, None));
     };
     let failed = |cause: io::Error| {
         let message = format!("{} cannot be written to: check that there is room and it is yours", folder.display());
-        SourceError::failed(NAME, message, Box::from(cause))
+        SourceError::refused(NAME, message, Box::from(cause))
     };
     let topics = TopicMap::default();
-    let mut feed =
-        Feed::new(NAME, city, settings, start).map_err(|message| SourceError::failed(NAME, message, None))?;
-    feed.keep_verbatim();
+    let mut messages = Messages::new(NAME, city, settings, &topics, start)?;
     fs::create_dir_all(folder).map_err(failed)?;
     let create = |kind: Kind| -> io::Result<BufWriter<File>> {
         let topic = topics.of(kind).first().map_or(kind.name(), String::as_str);
@@ -50,21 +46,13 @@ pub fn write_ndjson(folder: &Path, city: &City, settings: SimulatorSettings) -> 
     };
     let mut files = Kind::ALL.into_iter().map(create).collect::<io::Result<Vec<_>>>().map_err(failed)?;
 
-    let mut texts: FxHashMap<Id, Arc<str>> = FxHashMap::default();
     let mut rows = 0;
     let mut has_more = true;
     while has_more {
-        let mut batch = Batch::default();
-        has_more = feed.advance(start.saturating_add(duration), BATCH_ROWS, &mut batch);
-        let verbatim = feed.take_verbatim();
-        texts.extend(batch.names.into_iter().map(|named| (named.name.id, named.name.text)));
-        let ids: FxHashMap<Id, Arc<str>> = verbatim.ids.into_iter().map(|name| (name.id, name.text)).collect();
-        let text = |id: Id| texts.get(&id).or_else(|| ids.get(&id)).map(|text| &**text);
-        let encoded = batch.readings.iter().map(|row| (row.origin, to_json(row, &topics, text).value));
-        let mut lines: Vec<_> = encoded.chain(verbatim.broken).collect();
-        lines.sort_unstable_by_key(|(origin, _)| (origin.partition, origin.offset));
-        for (origin, line) in lines {
-            writeln!(files[origin.partition as usize], "{line}").map_err(failed)?;
+        let sent;
+        (sent, has_more) = messages.advance(start.saturating_add(duration));
+        for (kind, encoded) in sent {
+            writeln!(files[kind as usize], "{}", encoded.value).map_err(failed)?;
             rows += 1;
         }
     }

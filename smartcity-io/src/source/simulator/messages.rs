@@ -7,9 +7,9 @@ use smartcity_dataflow::Time;
 use smartcity_dataflow::city::statics::NAME_BUCKET_MS;
 use smartcity_dataflow::model::{City, Id, Kind};
 
-use super::feed::Feed;
 #[cfg(feature = "kafka")]
 use super::LONGEST_DELAY_MILLIS;
+use super::feed::Feed;
 use super::{BATCH_ROWS, SimulatorSettings};
 use crate::decode::{Encoded, TopicMap, to_json};
 use crate::source::{Batch, SourceError};

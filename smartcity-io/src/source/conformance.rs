@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::{Duration, Instant as Clock};
 
-use smartcity_dataflow::model::{Instant, Origin, Reading, Rejected};
+use smartcity_dataflow::model::{Body, Instant, Millis, Origin, Reading, Rejected};
 
 use super::{Assignment, Batch, Outlet, Partition, Source, SourceError};
 
@@ -76,7 +76,8 @@ fn reads_the_end_from_any_position<S: Source>(
         let reached = reached.filter(|(_, next)| *next > 0);
         let (read, _) = read(open(), &Assignment::all().from(reached), expected.len(), Duration::ZERO);
         assert_eq!(read.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "read from {positions:?}");
-        assert_eq!(read, expected, "read from {positions:?}");
+        let other = expected.iter().find(|(place, row)| read.get(place) != Some(row));
+        assert_eq!(other, None, "another row than in the whole, read from {positions:?}");
     }
 }
 
@@ -154,6 +155,9 @@ fn read(mut source: impl Source, assignment: &Assignment, rows: usize, rest: Dur
 
 fn rows_of(batch: &Batch) -> Vec<((u32, u64), Row)> {
     let place = |origin: Origin| (origin.partition, origin.offset);
-    let readings = batch.readings.iter().map(|row| (place(row.origin), Row::Reading(*row)));
+    // A tombstone has no time of its own but that of its arrival.
+    let time = |row: &Reading<Instant>| if row.body == Body::Withdrawn { Instant::Utc(Millis(0)) } else { row.time };
+    let read = |row: &Reading<Instant>| Row::Reading(Reading { time: time(row), ..*row });
+    let readings = batch.readings.iter().map(|row| (place(row.origin), read(row)));
     readings.chain(batch.rejected.iter().map(|row| (place(row.origin), Row::Rejected(row.clone())))).collect()
 }

@@ -45,11 +45,8 @@ impl Outlet {
 
     /// Whether the engine still listens: for a source that has nothing to hand over for a while.
     ///
-    /// A channel tells only who sends that nobody receives any more, so this sends an empty batch where nothing waits.
+    /// A channel tells only who sends that nobody receives any more, so this sends an empty batch where there is room.
     pub fn check(&self) -> Result<(), SourceError> {
-        if !self.batches.is_empty() {
-            return Ok(());
-        }
         match self.batches.try_send(Batch::default()) {
             Err(TrySendError::Disconnected(_)) => Err(SourceError::Closed),
             Ok(()) | Err(TrySendError::Full(_)) => Ok(()),
@@ -79,5 +76,19 @@ impl Outlet {
     /// The positions through which everything is durable: a start after a crash begins there or later.
     pub fn durable(&self) -> Positions {
         self.status.durable()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_that_stops_with_batches_on_their_way_is_noticed() {
+        let (outlet, batches) = Outlet::bounded(4);
+        outlet.send(Batch::default()).unwrap();
+        outlet.check().unwrap();
+        drop(batches);
+        assert!(matches!(outlet.check(), Err(SourceError::Closed)));
     }
 }

@@ -155,7 +155,7 @@ pub fn produce_simulation(
         SimulatorClock::Live => (wall_clock(), None),
         SimulatorClock::Recorded { start, duration } => (start, Some(start.saturating_add(duration))),
     };
-    let mut messages = Messages::new(NAME, city, settings, topics, start)?;
+    let mut messages = Messages::new("simulator", city, settings, topics, start)?;
     if end.is_none() {
         messages.start_at(start);
     }

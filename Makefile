@@ -4,9 +4,11 @@ SHELL := bash
 CARGO ?= cargo
 # A check must not change Cargo.lock; whoever adds a dependency does.
 LOCKED := $(if $(CI),--locked)
+# What is checked: everything, connectors too. What is built to be run has them where it is asked for.
+CHECKED := $(LOCKED) --workspace --features connectors
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt fmt-check lint doc layers deny fuzz profile bench bench-linear-road bench-codec bench-peers
+.PHONY: help demo test services check fmt fmt-check lint doc layers deny fuzz profile bench bench-linear-road bench-codec bench-peers
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -15,10 +17,17 @@ demo: ## run the engine on the built-in town with simulated feeds
 	$(CARGO) run $(LOCKED) --release -- demo
 
 test: export SMARTCITY_BROWSER = $(shell .ci/tools browser)
-test: ## install what the tests need where possible, then run all of them
-	$(CARGO) test $(LOCKED) --workspace --all-targets --no-fail-fast
-	$(CARGO) test $(LOCKED) --workspace --doc --no-fail-fast
+test: export SMARTCITY_KAFKA_JARS = $(shell .ci/tools kafka)
+test: export SMARTCITY_SKIPPED := $(abspath $(or $(CARGO_TARGET_DIR),target)/skipped-tests)
+test: ## install what the tests need where possible, then run all of them, and count those that skipped
+	@mkdir -p $(dir $(SMARTCITY_SKIPPED)) && : >$(SMARTCITY_SKIPPED)
+	$(CARGO) test $(CHECKED) --all-targets --no-fail-fast
+	$(CARGO) test $(CHECKED) --doc --no-fail-fast
 	python3 -m unittest discover --quiet --start-directory benches
+	@sort -u $(SMARTCITY_SKIPPED); echo "tests that skipped: $$(sort -u $(SMARTCITY_SKIPPED) | wc -l)"
+
+services: ## get the servers that the tests start themselves, and print what tells `cargo test` of them
+	@echo "export SMARTCITY_KAFKA_JARS=$$(.ci/tools kafka)"
 
 check: fmt-check layers deny lint doc test ## everything that must hold before a change lands
 
@@ -29,11 +38,12 @@ fmt-check: ## fail where the code is not formatted
 	$(CARGO) fmt --all --check
 
 lint: ## fail on any warning of the compiler or clippy
-	$(CARGO) clippy $(LOCKED) --workspace --all-targets --keep-going -- --deny warnings
+	$(CARGO) clippy $(CHECKED) --all-targets --keep-going -- --deny warnings
+	RUSTFLAGS="--deny warnings" $(CARGO) check $(LOCKED) --package smartcity
 
 doc: export RUSTDOCFLAGS := --deny warnings
 doc: ## build the documentation of the crates; fail on any warning
-	$(CARGO) doc $(LOCKED) --workspace --no-deps
+	$(CARGO) doc $(CHECKED) --no-deps
 
 layers: ## prove by cargo's graph that no crate reaches across the layers
 	.ci/layers
@@ -42,11 +52,11 @@ deny: ## check licences, bans and sources of the dependencies, and advisories wh
 	.ci/deny
 
 fuzz: ## throw random bytes at every decoder for SMARTCITY_FUZZ_SECONDS (60)
-	$(CARGO) test $(LOCKED) --workspace --lib --no-run
-	@$(CARGO) test $(LOCKED) --workspace --lib --quiet decode::fuzz:: -- --list | grep -q ': test$$' \
+	$(CARGO) test $(CHECKED) --lib --no-run
+	@$(CARGO) test $(CHECKED) --lib --quiet decode::fuzz:: -- --list | grep -q ': test$$' \
 		|| { echo "no test in decode::fuzz: nothing would be checked" >&2; exit 1; }
 	SMARTCITY_FUZZ_SECONDS=$${SMARTCITY_FUZZ_SECONDS:-60} \
-		$(CARGO) test $(LOCKED) --workspace --lib decode::fuzz:: -- --nocapture
+		$(CARGO) test $(CHECKED) --lib decode::fuzz:: -- --nocapture
 
 profile: ## say where the time of a replay goes: by operator and, where perf works, by function
 	.ci/profile

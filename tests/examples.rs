@@ -31,10 +31,9 @@ use smartcity::model::{Heading, Id, Kind, Kmh, Namespace, Point, Reason, Severit
 use smartcity::operators::round_up;
 use smartcity::source::{MemoryMessage, MemorySource};
 use smartcity::{Clock, Diff, Engine, Time, city_files};
+use smartcity_dataflow::testing::recorded;
 use summary::Summary;
 use week::Week;
-
-use crate::shared::recorded;
 
 const NOON: u64 = 1_795_435_200_000;
 

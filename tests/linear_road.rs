@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::BufReader;
 
 use expect_test::{Expect, expect};
-use smartcity_dataflow::testing::{at, table, trace, trace_on};
+use smartcity_dataflow::testing::{at, recorded, table, trace, trace_on};
 use smartcity_dataflow::{Rows, Time};
 use workload::agreement::{Agreement, compare};
 use workload::csv;
@@ -17,8 +17,6 @@ use workload::engine::{History, linear_road};
 use workload::generator::{Generator, Traffic};
 use workload::history::{DayAsked, Week, weeks};
 use workload::tuple::{Answer, Fix, Tuple, tick_of};
-
-use crate::shared::recorded;
 
 /// What dataflow and oracle say to half an expressway's traffic.
 fn agreement(seed: u64, begin: u32, seconds: u32, workers: usize) -> Agreement {

@@ -11,8 +11,9 @@ use smartcity::city_files;
 use smartcity::decode::JsonDecoder;
 use smartcity::model::{Id, Namespace};
 use smartcity::source::{Replay, ReplaySettings};
+use smartcity_dataflow::testing::recorded;
 
-use crate::shared::{by_tick, recorded, replay, rows_of};
+use crate::shared::{by_tick, replay, rows_of};
 
 #[test]
 fn the_producers_messages_show_its_one_vehicle_its_road_its_weather_and_its_emergencies() {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
@@ -11,18 +10,6 @@ use smartcity::sink::EmitChanges;
 use smartcity::source::{Assignment, Batch, MemorySource, Outlet, Source};
 use smartcity::view::Snapshot;
 use smartcity::{Clock, Engine, Settings, Time};
-
-/// The folder `name` of the recorded data; says so and gives `None` where it is absent, and the test is to skip.
-pub(crate) fn recorded(name: &str) -> Option<PathBuf> {
-    let shared = std::env::var_os("SMARTCITY_SHARED")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-    let folder = shared.join("data").join(name);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: no recorded data {name} beside the checkout");
-    None
-}
 
 /// All rows of a source.
 pub(crate) fn rows_of(mut source: impl Source) -> Batch {

@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 
 use pack::{Pack, Replayed, Says, Speeds};
 use score::Score;
+use smartcity_dataflow::testing::recorded;
 
-use crate::shared::{recorded, rows_of};
+use crate::shared::rows_of;
 
 /// Cars that say all, no heading, no speed, or 0 for every speed.
 const ALL: Says = Says { heading: true, speed: Speeds::True };

@@ -5,6 +5,7 @@
 //! [`assert_invariant`] over batches, orders and workers.
 
 mod filled;
+mod outside;
 mod run;
 
 use std::fmt::{Debug, Write};
@@ -14,6 +15,7 @@ use differential_dataflow::consolidation::consolidate;
 use proptest::prelude::*;
 
 pub use self::filled::FilledViews;
+pub use self::outside::{recorded, skip};
 use self::run::{Pace, run};
 use crate::model::{Id, Kind, Millis, Name, Names, Namespace, Origin, Placed, Reading};
 use crate::{Diff, Rows, Time};

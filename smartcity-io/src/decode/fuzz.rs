@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use smartcity_dataflow::model::{Id, Namespace, Origin};
+use smartcity_dataflow::testing::recorded;
 
-use super::tests::shared;
 use super::*;
 
 const SEEDS: [&str; 10] = [
@@ -80,7 +80,7 @@ fn any_bytes_are_one_reading_or_one_rejection() {
     let seconds = std::env::var("SMARTCITY_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
     let end = Instant::now() + Duration::from_secs(seconds);
     let mut corpus: Vec<Vec<u8>> = SEEDS.iter().map(|seed| seed.as_bytes().to_vec()).collect();
-    if let Some(file) = shared("producer/messages.ndjson") {
+    if let Some(file) = recorded("producer/messages.ndjson") {
         let lines = std::fs::read_to_string(file).unwrap();
         let value = |line| serde_json::from_str::<(String, String, String)>(line).unwrap().2.into_bytes();
         corpus.extend(lines.lines().map(value));

@@ -8,13 +8,14 @@ use smartcity_dataflow::model::{
     Body, CameraReading, Fix, Heading, Id, Instant, Kind, Kmh, Milli, Millis, Name, Names, Namespace, Point, Quantity,
     Reading, Report, ReportStatus, Sensor, Sky, Unit, Unusable, VehicleDetails, Weather,
 };
+use smartcity_dataflow::testing::recorded;
 
-use super::tests::{ARRIVED, decode_parts, origin, shared, text};
+use super::tests::{ARRIVED, decode_parts, origin, text};
 use super::*;
 
 #[test]
 fn every_message_of_the_original_producer_decodes() {
-    let Some(file) = shared("producer/messages.ndjson") else { return };
+    let Some(file) = recorded("producer/messages.ndjson") else { return };
     let messages = std::fs::read_to_string(file).unwrap();
     let mut kinds: HashMap<Kind, usize> = HashMap::new();
     for line in messages.lines() {

@@ -1,7 +1,5 @@
 //! What messages decode to.
 
-use std::path::PathBuf;
-
 use smartcity_dataflow::model::{
     Body, CameraReading, Fix, Heading, Id, Instant, Kind, Kmh, Milli, Millis, Namespace, Origin, Point, Quantity,
     Reading, Reason, Rejected, Report, ReportStatus, Sensor, Sky, Unit, Unusable, VehicleDetails, Weather,
@@ -347,18 +345,4 @@ fn a_local_time_drives_a_recording_by_its_zone() {
     assert_eq!(batch.readings[0].time, Instant::Local(Millis(1_795_443_470_000)));
     assert_eq!(batch.readings[0].arrived, 1_795_443_470_000 + 8 * 3_600_000);
     assert!(JsonDecoder::default().in_time_zone("Mars/Olympus").is_err());
-}
-
-/// The folder of shared data, where it is there.
-pub(crate) fn shared(path: &str) -> Option<PathBuf> {
-    let root = match std::env::var_os("SMARTCITY_SHARED") {
-        Some(root) => PathBuf::from(root),
-        None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
-    };
-    let file = root.join("data").join(path);
-    if file.exists() {
-        return Some(file);
-    }
-    println!("skipped: no {path} in the shared data; set SMARTCITY_SHARED");
-    None
 }

@@ -131,11 +131,10 @@ pub fn aqi(quantity: Quantity, value: Milli) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use proptest::prelude::*;
 
     use super::*;
+    use crate::testing::recorded;
 
     const POLLUTANTS: [Quantity; 6] =
         [Quantity::Pm25, Quantity::Pm10, Quantity::O3, Quantity::No2, Quantity::So2, Quantity::Co];
@@ -166,13 +165,7 @@ mod tests {
 
     /// EPA's tables and vectors, where they are at hand.
     fn published() -> Option<serde_json::Value> {
-        let shared = std::env::var_os("SMARTCITY_SHARED").map(PathBuf::from);
-        let shared = shared.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"));
-        let path = shared.join("data/aqi_oracle/aqi_epa.json");
-        let Ok(text) = std::fs::read_to_string(&path) else {
-            println!("skipped: {} is not there", path.display());
-            return None;
-        };
+        let text = std::fs::read_to_string(recorded("aqi_oracle/aqi_epa.json")?).unwrap();
         Some(serde_json::from_str(&text).unwrap())
     }
 

@@ -5,6 +5,7 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use smartcity_dataflow::model::{Id, Kmh, Namespace, RoadClass, length_mm};
+use smartcity_dataflow::testing::recorded;
 
 use super::super::document::Direction;
 use super::super::load::load;
@@ -102,23 +103,15 @@ fn what_is_no_extract_is_refused() {
 #[test]
 fn an_extract_that_was_cut_short_is_damaged() {
     for known in RECORDED {
-        let Some(path) = recorded(known.file) else { return };
+        let Some(path) = extract(known) else { return };
         let bytes = fs::read(path).unwrap();
         let error = import(&bytes[..bytes.len() / 2], "half").unwrap_err();
         assert!(matches!(error, ImportError::Damaged { .. }), "{error}");
     }
 }
 
-/// A recorded extract, or `None` (and a line that says so) where the recordings are not there.
-fn recorded(name: &str) -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-    let shared = std::env::var_os("SMARTCITY_SHARED").map_or_else(beside, PathBuf::from);
-    let path = shared.join("data/osm").join(name);
-    if !path.exists() {
-        println!("skipped: {} is not there", path.display());
-        return None;
-    }
-    Some(path)
+fn extract(known: &Known) -> Option<PathBuf> {
+    recorded(&format!("osm/{}", known.file))
 }
 
 /// What is known of a recorded extract, service roads included.
@@ -185,7 +178,7 @@ fn near(what: &str, found: i64, expected: i64, percent: i64) {
 #[test]
 fn recorded_extracts_are_read_whole() {
     for known in RECORDED {
-        let Some(path) = recorded(known.file) else { return };
+        let Some(path) = extract(known) else { return };
         let extract = Extract::open(&path).unwrap();
         let (mut ways, mut driving) = (Vec::new(), Vec::new());
         let mut visit = |element: Element<'_>| {
@@ -211,7 +204,7 @@ fn recorded_extracts_are_read_whole() {
 #[test]
 fn recorded_extracts_become_cities() {
     for known in RECORDED {
-        let Some(path) = recorded(known.file) else { return };
+        let Some(path) = extract(known) else { return };
         let document = import_osm(&path, &WITH_SERVICE, &mut |_| ()).unwrap();
         assert_eq!(document.check(), Ok(()));
         let driven: i64 = document.roads.iter().map(|road| length_mm(&road.line).0).sum();
@@ -235,7 +228,7 @@ fn recorded_extracts_become_cities() {
 
 #[test]
 fn an_imported_city_can_be_written_and_read() {
-    let Some(path) = recorded(RECORDED[1].file) else { return };
+    let Some(path) = extract(&RECORDED[1]) else { return };
     let document = import_osm(&path, &ImportOptions::default(), &mut |_| ()).unwrap();
     let dir = tempfile::tempdir().unwrap();
     write(&document, dir.path()).unwrap();
@@ -244,7 +237,7 @@ fn an_imported_city_can_be_written_and_read() {
 
 #[test]
 fn progress_goes_from_the_first_step_to_the_end() {
-    let Some(path) = recorded(RECORDED[2].file) else { return };
+    let Some(path) = extract(&RECORDED[2]) else { return };
     let mut told = Vec::new();
     import_osm(&path, &WITH_SERVICE, &mut |progress| told.push(progress)).unwrap();
     assert!(told.len() > 10, "{told:?}");
@@ -255,7 +248,7 @@ fn progress_goes_from_the_first_step_to_the_end() {
 
 #[test]
 fn service_roads_are_left_out_unless_wanted() {
-    let Some(path) = recorded(RECORDED[1].file) else { return };
+    let Some(path) = extract(&RECORDED[1]) else { return };
     let document = import_osm(&path, &ImportOptions::default(), &mut |_| ()).unwrap();
     assert!(document.roads.iter().all(|road| road.class != Some(RoadClass::Service)));
 }

@@ -8,10 +8,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use smartcity_dataflow::model::{Id, Kind, Name, NameUse, Namespace, Reason};
+use smartcity_dataflow::testing::recorded;
 use tempfile::TempDir;
 
 use super::*;
-use crate::decode::tests::shared;
 use crate::source::conforms;
 
 const NOON: u64 = 1_795_435_200_000;
@@ -250,7 +250,7 @@ fn recorded_speed_is_kept_and_a_stopped_engine_ends_the_wait() {
 
 #[test]
 fn two_replays_of_the_original_producer_are_the_same() {
-    let Some(file) = shared("producer/messages.ndjson") else { return };
+    let Some(file) = recorded("producer/messages.ndjson") else { return };
     let replays = [3, 4_096].map(|batch_rows| {
         let (batch, ended) = run(open(&file, ReplaySettings { batch_rows, ..Default::default() }));
         ended.unwrap();

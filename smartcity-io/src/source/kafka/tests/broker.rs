@@ -17,6 +17,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::message::OwnedHeaders;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use smartcity_dataflow::testing::skip;
 use tempfile::TempDir;
 
 /// What a broker may take to start, or to answer.
@@ -56,14 +57,10 @@ impl Broker {
 
     /// A broker of its own, for a test that ends it.
     pub(super) fn start() -> Option<Self> {
-        let cache = || Path::new(&std::env::var_os("HOME")?).join(".cache/smartcity/kafka-3.9.1").into();
-        let jars = std::env::var_os("SMARTCITY_KAFKA_JARS").map(PathBuf::from).or_else(cache).unwrap_or_default();
+        let jars = std::env::var_os("SMARTCITY_KAFKA_JARS").map(PathBuf::from).unwrap_or_default();
         if !jars.is_dir() {
-            eprintln!(
-                "SKIPPED: {} needs a Kafka broker, and there are no jars in {}: copy the runtime dependencies of \
-                 org.apache.kafka:kafka_2.13:3.9.1 and kafka-tools there with mvn dependency:copy-dependencies",
-                thread::current().name().unwrap_or("a test"),
-                jars.display()
+            skip(
+                "no Kafka broker: SMARTCITY_KAFKA_JARS names no folder of its jars; `make services` says how to get them",
             );
             return None;
         }

@@ -11,12 +11,13 @@
 #![forbid(unsafe_code)]
 
 pub use smartcity_api as api;
+pub use smartcity_dataflow::health::Health;
 pub use smartcity_dataflow::{Diff, Rows, Settings, Time, city, model, operators, pipeline, view};
 pub use smartcity_io::driver::{
     Arranged, CityEditor, Clock, Crew, Dataflow, Engine, EngineError, ManualClock, OperatorFigures, OperatorMeter,
     Running,
 };
-pub use smartcity_io::source::{SourceState, SourceStatus};
+pub use smartcity_io::source::SourceStatus;
 pub use smartcity_io::{city as city_files, decode, sink, source};
 
 /// The README's code is tested.
@@ -30,3 +31,9 @@ pub struct ReadMe;
 #[doc = include_str!("../docs/sources.md")]
 #[derive(Debug)]
 pub struct Sources;
+
+/// And that of docs/sinks.md.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/sinks.md")]
+#[derive(Debug)]
+pub struct Sinks;

@@ -9,7 +9,7 @@ use smartcity::city::feeds::FEEDS;
 use smartcity::city::quarantine::{QUARANTINE, QUARANTINE_LAST};
 use smartcity::city::vehicles::{VEHICLES, Vehicle};
 use smartcity::model::{City, Id, Kmh, Millis, Reason};
-use smartcity::{Clock, Engine, SourceState};
+use smartcity::{Clock, Engine, Health};
 
 use super::feed::VehiclePositions;
 
@@ -38,10 +38,10 @@ impl Summary {
     pub(crate) fn of(files: Vec<PathBuf>) -> anyhow::Result<Self> {
         let engine = Engine::new(City::default()).clock(Clock::Replay).source(VehiclePositions::new(files)).start()?;
         let last = engine.wait_finished();
-        let states: Vec<_> = engine.sources().iter().map(|source| source.state()).collect();
+        let states: Vec<_> = engine.sources().iter().map(|source| source.health()).collect();
         let snapshot = engine.views().snapshot();
         engine.shutdown();
-        if let Some(SourceState::Failed(failure)) = states.into_iter().find(|state| *state != SourceState::Ended) {
+        if let Some(Health::Failed(failure)) = states.into_iter().find(|state| *state != Health::Ended) {
             anyhow::bail!(failure);
         }
         let mut quarantine = BTreeMap::new();

@@ -13,6 +13,7 @@
 //! - [`city`]: one capability a file; each says its question, meaning and assumption.
 //! - [`pipeline`]: the wiring, drawn.
 //! - [`view`]: from collections to snapshots and changes.
+//! - [`health`]: how a source or a sink fares.
 //! - `testing` (a feature): golden traces, oracles, several workers out of step.
 //!
 //! # Glossary
@@ -32,6 +33,7 @@
 #![deny(clippy::float_arithmetic)]
 
 pub mod city;
+pub mod health;
 pub mod horizon;
 pub mod model;
 pub mod operators;

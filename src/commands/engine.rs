@@ -13,7 +13,7 @@ use smartcity::decode::{JsonDecoder, utc_offsets};
 use smartcity::model::{City, Millis, UtcOffsets};
 use smartcity::sink::EmitChanges;
 use smartcity::source::{Replay, ReplayProgress, Simulator};
-use smartcity::{CityEditor, Clock, Engine, Running, SourceState, SourceStatus};
+use smartcity::{CityEditor, Clock, Engine, Health, Running, SourceStatus};
 use timely::CommunicationConfig;
 
 use crate::cli::{self, Common, Timely};
@@ -247,7 +247,7 @@ fn watch_replay(sources: &[SourceStatus], progress: &ReplayProgress) -> anyhow::
         bar.set_message(format!("{} rows  {}/s  {time}", HumanCount(rows), HumanCount(rate as u64)));
         rows
     };
-    while sources.iter().any(|source| source.state() == SourceState::Running) {
+    while !sources.iter().all(|source| source.health().has_ended()) {
         show();
         thread::sleep(DRAW);
     }
@@ -256,7 +256,7 @@ fn watch_replay(sources: &[SourceStatus], progress: &ReplayProgress) -> anyhow::
     let seconds = began.elapsed().as_secs_f64();
     eprintln!("replayed {} rows in {seconds:.1} s, to {}", HumanCount(rows), Millis(progress.time() as i64));
     for source in sources {
-        if let SourceState::Failed(failure) = source.state() {
+        if let Health::Failed(failure) = source.health() {
             anyhow::bail!(failure);
         }
     }

@@ -270,7 +270,7 @@ impl Running {
 
     /// Whether every source has ended.
     pub fn is_finished(&self) -> bool {
-        self.statuses.iter().all(|source| source.state().has_ended())
+        self.statuses.iter().all(|source| source.health().has_ended())
     }
 
     /// Waits until every source has ended and the views hold all they sent; gives the last tick.

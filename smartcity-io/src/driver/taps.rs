@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
-use crate::source::{Assignment, Batch, Outlet, Positions, Source, SourceError, SourceState, SourceStatus};
+use smartcity_dataflow::health::Health;
+
+use crate::source::{Assignment, Batch, Outlet, Positions, Source, SourceError, SourceStatus};
 
 /// Batches that wait between a source and the pacemaker.
 const WAITING_BATCHES: usize = 16;
@@ -34,8 +36,8 @@ impl Tap {
         let tap = Self { batches, status: status.clone() };
         thread::Builder::new().name(format!("source {}", status.name())).spawn(move || {
             let mut runner = Runner { source, assignment, outlet, status };
-            let state = runner.run();
-            runner.status.set(state);
+            let health = runner.run();
+            runner.status.set(health);
         })?;
         Ok(tap)
     }
@@ -51,25 +53,25 @@ struct Runner {
 
 impl Runner {
     /// Runs the source to its end, again and again where what it reads is away.
-    fn run(&mut self) -> SourceState {
+    fn run(&mut self) -> Health {
         let name = self.status.name().to_owned();
         let mut pause = FIRST_PAUSE;
         loop {
             let before = self.status.reached();
             let error = match self.run_once() {
-                Ok(()) | Err(SourceError::Closed) => return SourceState::Ended,
+                Ok(()) | Err(SourceError::Closed) => return Health::Ended,
                 Err(error) => error,
             };
             let cause = &error as &dyn Error;
             let SourceError::Retry(failure) = &error else {
                 tracing::error!(source = name, error = cause, "source failed");
-                return SourceState::Failed(error.to_string());
+                return Health::Failed(error.to_string());
             };
             tracing::warn!(source = name, error = cause, "source waits");
             self.status.waits(Some(failure.to_string()));
             pause = if self.has_moved(&before) { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
             if self.rest(pause).is_err() {
-                return SourceState::Ended;
+                return Health::Ended;
             }
             self.assignment.resume(&self.status.reached());
         }
@@ -137,13 +139,13 @@ mod tests {
         let batches: Vec<_> = tap.batches.iter().filter(|batch| !batch.is_empty()).collect();
         let reached: Vec<_> = batches.iter().filter_map(|batch| batch.positions.of(0)).collect();
         assert_eq!(reached, [5, 6, 7, 8, 9, 10]);
-        assert_eq!(tap.status.state(), SourceState::Ended);
+        assert_eq!(tap.status.health(), Health::Ended);
     }
 
     #[test]
     fn a_source_that_is_not_mine_is_not_read() {
         let tap = Tap::open(Box::new(Flaky(Vec::new())), Assignment::share(1, 2)).unwrap();
         assert_eq!(tap.batches.iter().count(), 0);
-        assert_eq!(tap.status.state(), SourceState::Ended);
+        assert_eq!(tap.status.health(), Health::Ended);
     }
 }

@@ -1,17 +1,33 @@
-//! Sinks: where view changes go.
+//! Sinks: where views and their changes go.
 //!
-//! A sink hears of every tick from the engine's own thread and hands it to a thread of its own through a bounded channel.
+//! ```text
+//! StateSink     mirrors views (keys of a store): resets with a snapshot, applies ticks of changes, resets when it lagged
+//! EmitChanges   every change, in order, to a writer: a pipe, a file
+//! ```
+//!
+//! A mirror pulls what it needs at its own pace, run by [`Mirror`], and never holds up the engine. What writes every change
+//! hears of every tick from the engine's own thread and hands it to a thread of its own through a bounded channel.
 
 mod changes;
+#[cfg(any(test, feature = "testing"))]
+mod conformance;
+mod memory;
+mod mirror;
+mod state;
 
 pub use changes::EmitChanges;
+#[cfg(any(test, feature = "testing"))]
+pub use conformance::mirrors;
+pub use memory::MemoryMirror;
+pub use mirror::{Mirror, SinkStatus};
+pub use state::{SinkError, StateSink};
 
 use std::fmt;
 use std::thread::JoinHandle;
 
 use smartcity_dataflow::view::Views;
 
-/// Where view changes go.
+/// Where views go.
 pub trait Sink: Send + 'static {
     /// Starts to listen to `views`; called before the engine starts, so that no tick is missed.
     fn listen(self: Box<Self>, views: &Views) -> Listening;

@@ -42,7 +42,7 @@ pub use partition::{Partition, Positions, Reached};
 pub use replay::{Replay, ReplayProgress, ReplaySettings};
 pub use simulator::{Dirt, Simulator, SimulatorClock, SimulatorSettings, Written, write_ndjson};
 use smartcity_dataflow::Time;
-pub use status::{PartitionStatus, SourceState, SourceStatus};
+pub use status::{PartitionStatus, SourceStatus};
 
 /// Milliseconds since the epoch by the machine's clock.
 fn wall_clock() -> Time {

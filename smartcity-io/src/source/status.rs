@@ -6,31 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use smartcity_dataflow::Time;
+use smartcity_dataflow::health::Health;
 
 use super::{Assignment, Partition, Positions, Reached};
 
 /// Ticks whose positions are remembered: more than can be on their way to the views.
 const REMEMBERED_TICKS: usize = 1 << 16;
-
-/// Whether a source goes on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SourceState {
-    /// It reads.
-    Running,
-    /// Something outside is away; why, and what happens then. It goes on when that is back.
-    Waiting(String),
-    /// It has read all it has.
-    Ended,
-    /// It failed; what is wrong and what to do.
-    Failed(String),
-}
-
-impl SourceState {
-    /// Whether nothing more will come.
-    pub fn has_ended(&self) -> bool {
-        matches!(self, Self::Ended | Self::Failed(_))
-    }
-}
 
 /// How far a partition is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +41,7 @@ pub struct SourceStatus {
 }
 
 struct Shared {
-    state: Mutex<SourceState>,
+    health: Mutex<Health>,
     rows: AtomicU64,
     /// The tick of its last rows, once all were dealt; `Time::MAX` before.
     last_tick: AtomicU64,
@@ -80,7 +61,7 @@ struct Progress {
 impl SourceStatus {
     pub(crate) fn new(name: &str) -> Self {
         let shared = Shared {
-            state: Mutex::new(SourceState::Running),
+            health: Mutex::new(Health::Running),
             rows: AtomicU64::new(0),
             last_tick: AtomicU64::new(Time::MAX),
             progress: Mutex::default(),
@@ -94,8 +75,8 @@ impl SourceStatus {
     }
 
     /// Whether it goes on.
-    pub fn state(&self) -> SourceState {
-        self.state_now().clone()
+    pub fn health(&self) -> Health {
+        self.health_now().clone()
     }
 
     /// Messages the engine has taken from it so far.
@@ -175,14 +156,14 @@ impl SourceStatus {
     }
 
     pub(crate) fn waits(&self, reason: Option<String>) {
-        let mut state = self.state_now();
-        if !state.has_ended() {
-            *state = reason.map_or(SourceState::Running, SourceState::Waiting);
+        let mut health = self.health_now();
+        if !health.has_ended() {
+            *health = reason.map_or(Health::Running, Health::Waiting);
         }
     }
 
-    pub(crate) fn set(&self, state: SourceState) {
-        *self.state_now() = state;
+    pub(crate) fn set(&self, health: Health) {
+        *self.health_now() = health;
     }
 
     /// Counts messages that the engine has taken.
@@ -212,8 +193,8 @@ impl SourceStatus {
         Some(self.shared.last_tick.load(Ordering::Acquire)).filter(|&tick| tick != Time::MAX)
     }
 
-    fn state_now(&self) -> MutexGuard<'_, SourceState> {
-        self.shared.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    fn health_now(&self) -> MutexGuard<'_, Health> {
+        self.shared.health.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
@@ -224,7 +205,7 @@ impl SourceStatus {
 impl fmt::Debug for SourceStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("SourceStatus");
-        shown.field("name", &self.name).field("state", &self.state()).field("rows", &self.rows()).finish()
+        shown.field("name", &self.name).field("health", &self.health()).field("rows", &self.rows()).finish()
     }
 }
 

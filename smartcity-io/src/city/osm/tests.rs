@@ -103,7 +103,7 @@ fn what_is_no_extract_is_refused() {
 #[test]
 fn an_extract_that_was_cut_short_is_damaged() {
     for known in RECORDED {
-        let Some(path) = extract(known) else { return };
+        let Some(path) = extract(&known) else { return };
         let bytes = fs::read(path).unwrap();
         let error = import(&bytes[..bytes.len() / 2], "half").unwrap_err();
         assert!(matches!(error, ImportError::Damaged { .. }), "{error}");
@@ -178,7 +178,7 @@ fn near(what: &str, found: i64, expected: i64, percent: i64) {
 #[test]
 fn recorded_extracts_are_read_whole() {
     for known in RECORDED {
-        let Some(path) = extract(known) else { return };
+        let Some(path) = extract(&known) else { return };
         let extract = Extract::open(&path).unwrap();
         let (mut ways, mut driving) = (Vec::new(), Vec::new());
         let mut visit = |element: Element<'_>| {
@@ -204,7 +204,7 @@ fn recorded_extracts_are_read_whole() {
 #[test]
 fn recorded_extracts_become_cities() {
     for known in RECORDED {
-        let Some(path) = extract(known) else { return };
+        let Some(path) = extract(&known) else { return };
         let document = import_osm(&path, &WITH_SERVICE, &mut |_| ()).unwrap();
         assert_eq!(document.check(), Ok(()));
         let driven: i64 = document.roads.iter().map(|road| length_mm(&road.line).0).sum();

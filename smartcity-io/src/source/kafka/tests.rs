@@ -15,7 +15,7 @@ use smartcity_dataflow::model::{Body, City, Id, Kind};
 use self::broker::{Broker, Record};
 use super::*;
 use crate::driver::{Engine, Running};
-use crate::source::{Batch, PartitionStatus, Reached, SourceState, SourceStatus, conforms};
+use crate::source::{Batch, PartitionStatus, Reached, SourceStatus, conforms};
 
 /// What a test waits for at most.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -74,7 +74,7 @@ impl Reading {
     fn read(&mut self, rows: usize) -> &mut Self {
         let until = Instant::now() + PATIENCE;
         while self.all.len() < rows {
-            assert!(Instant::now() < until, "{} of {rows} rows, {:?}", self.all.len(), self.status.state());
+            assert!(Instant::now() < until, "{} of {rows} rows, {:?}", self.all.len(), self.status.health());
             self.read_for(Duration::from_millis(100));
         }
         self.read_for(Duration::from_millis(300));

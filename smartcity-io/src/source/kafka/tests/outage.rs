@@ -1,5 +1,7 @@
 //! Brokers that are away, engines that are behind.
 
+use smartcity_dataflow::health::Health;
+
 use super::*;
 
 #[test]
@@ -10,14 +12,14 @@ fn an_outage_is_shown_and_nothing_is_lost_or_doubled() {
     let mut running = run(kafka(settings(&broker), &fixes(&["outage"])), Assignment::all());
     running.read(200);
     broker.kill();
-    running.wait("the outage", |status| matches!(status.state(), SourceState::Waiting(_)));
-    let SourceState::Waiting(reason) = running.status.state() else { panic!("it waits") };
+    running.wait("the outage", |status| matches!(status.health(), Health::Waiting(_)));
+    let Health::Waiting(reason) = running.status.health() else { panic!("it waits") };
     assert!(reason.contains("no broker of 127.0.0.1"), "{reason}");
     running.read_for(Duration::from_secs(4));
     broker.resume();
     broker.produce("outage", fixes_in(0, 100..150).chain(fixes_in(1, 100..150)));
     running.read(300);
-    running.wait("the end of the outage", |status| status.state() == SourceState::Running);
+    running.wait("the end of the outage", |status| status.health() == Health::Running);
     assert_eq!(running.positions(), [(0, 150), (61, 150)]);
     broker.kill();
     let began = Instant::now();
@@ -35,7 +37,7 @@ fn a_broker_that_is_not_there_yet_is_waited_for() {
     let running = Engine::new(City::default()).source(source).start().unwrap();
     let status = running.sources()[0].clone();
     let until = Instant::now() + PATIENCE;
-    while !matches!(status.state(), SourceState::Waiting(_)) {
+    while !matches!(status.health(), Health::Waiting(_)) {
         assert!(Instant::now() < until, "{status:?}");
         thread::sleep(Duration::from_millis(10));
     }

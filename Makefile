@@ -39,7 +39,7 @@ fmt-check: ## fail where the code is not formatted
 
 lint: ## fail on any warning of the compiler or clippy
 	$(CARGO) clippy $(CHECKED) --all-targets --keep-going -- --deny warnings
-	RUSTFLAGS="--deny warnings" $(CARGO) check $(LOCKED) --package smartcity
+	$(CARGO) clippy $(LOCKED) --workspace --keep-going -- --deny warnings
 
 doc: export RUSTDOCFLAGS := --deny warnings
 doc: ## build the documentation of the crates; fail on any warning

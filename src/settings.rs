@@ -210,18 +210,19 @@ pub(crate) fn settings(layers: &Figment) -> anyhow::Result<Settings> {
 
 /// Every setting as `name = value  # origin`.
 pub(crate) fn describe(layers: &Figment) -> anyhow::Result<String> {
-    settings(layers)?;
+    // The values are shown as the settings show them, which is how a secret stays one; the layers know where each is from.
+    let shown = serde_json::to_value(settings(layers)?)?;
     let values: Value = layers.extract()?;
     let mut lines = Vec::new();
-    describe_into(layers, "", &values, &mut lines);
+    describe_into(layers, "", &values, &shown, &mut lines);
     Ok(lines.join("\n"))
 }
 
-fn describe_into(layers: &Figment, path: &str, value: &Value, lines: &mut Vec<String>) {
+fn describe_into(layers: &Figment, path: &str, value: &Value, shown: &serde_json::Value, lines: &mut Vec<String>) {
     if let Some(table) = value.as_dict().filter(|table| !table.is_empty()) {
         for (name, value) in table {
             let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-            describe_into(layers, &path, value, lines);
+            describe_into(layers, &path, value, &shown[name], lines);
         }
         return;
     }
@@ -229,9 +230,7 @@ fn describe_into(layers: &Figment, path: &str, value: &Value, lines: &mut Vec<St
     let values = value.as_array().filter(|values| !values.is_empty()).unwrap_or(std::slice::from_ref(value));
     let mut origins: Vec<String> = values.iter().map(|value| origin(layers.get_metadata(value.tag()))).collect();
     origins.dedup();
-    let is_secret = path.contains(".secrets.");
-    let value = if is_secret { "\"***\"".to_owned() } else { serde_json::to_string(value).unwrap_or_default() };
-    lines.push(format!("{:<52} # {}", format!("{path} = {value}"), origins.join(", ")));
+    lines.push(format!("{:<52} # {}", format!("{path} = {shown}"), origins.join(", ")));
 }
 
 /// Where a value comes from, in words.

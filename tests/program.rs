@@ -266,6 +266,24 @@ fn settings_show_where_they_come_from() {
 }
 
 #[test]
+#[cfg(feature = "kafka")]
+fn settings_do_not_show_what_nobody_may_see() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let said_of = |kafka: &str| {
+        let file = folder.path().join("smartcity.toml");
+        std::fs::write(&file, format!("[kafka]\n{kafka}")).expect("a settings file");
+        output(&["config", "--config", file.to_str().expect("a path of text")])
+    };
+    let (ok, said, error) = said_of(r#"secrets = { "sasl.password" = "hunter2" }"#);
+    let line = said.lines().find(|line| line.starts_with("kafka.secrets.sasl.password = \"***\""));
+    assert!(ok && line.is_some_and(|line| line.contains("smartcity.toml")), "{said}{error}");
+    assert!(!said.contains("hunter2") && said.matches("***").count() == 1, "{said}");
+    let (ok, said, error) = said_of(r#"client = { "sasl.password" = "hunter2" }"#);
+    assert!(!ok && error.contains("set it under secrets"), "{error}");
+    assert!(!said.contains("hunter2") && !error.contains("hunter2"), "{said}{error}");
+}
+
+#[test]
 fn errors_say_what_to_do() {
     let (ok, _, error) = output(&["replay", "no/such/folder", "--exit"]);
     assert!(!ok && error.contains("no/such/folder"), "{error}");

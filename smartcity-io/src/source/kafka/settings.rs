@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rdkafka::ClientConfig;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::secret::Secret;
 
@@ -25,6 +26,7 @@ pub struct KafkaSettings {
     /// What the client holds of messages that were fetched and not yet read, in kilobytes; a fetch more at most.
     pub buffer_kb: u32,
     /// Further properties of the client, as librdkafka names them: `security.protocol`, `sasl.username`, ...
+    #[serde(deserialize_with = "open_properties")]
     pub client: BTreeMap<String, String>,
     /// Those that nobody may see: `sasl.password`, `ssl.key.password`, ...
     pub secrets: BTreeMap<String, Secret>,
@@ -69,6 +71,22 @@ pub enum OnGap {
     GoOn,
 }
 
+/// Reads properties that anybody may see: one that nobody should is refused here, before anything can show it.
+fn open_properties<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let properties = BTreeMap::<String, String>::deserialize(deserializer)?;
+    match properties.keys().find(|name| is_secret(name)) {
+        Some(name) => {
+            Err(D::Error::custom(format!("{name} would be shown: set it under secrets and not under client")))
+        }
+        None => Ok(properties),
+    }
+}
+
+/// Whether librdkafka's property of this name holds what nobody may see.
+fn is_secret(name: &str) -> bool {
+    ["password", ".pem", "secret", "sasl.oauthbearer.config"].iter().any(|end| name.ends_with(end))
+}
+
 /// Properties that the source or the sinks decide themselves.
 const OUR_OWN: [&str; 8] = [
     "bootstrap.servers",
@@ -93,8 +111,7 @@ impl KafkaSettings {
         if let Some(own) = properties().find(|name| OUR_OWN.contains(&name.as_str())) {
             return Some(format!("the property {own} is decided by the source: leave it out"));
         }
-        let is_secret = |name: &&String| name.ends_with("password") || name.ends_with(".pem");
-        if let Some(open) = self.client.keys().find(is_secret) {
+        if let Some(open) = self.client.keys().find(|name| is_secret(name)) {
             return Some(format!("the property {open} would be shown: set it under secrets and not under client"));
         }
         None
@@ -174,6 +191,15 @@ mod tests {
         let fault = |text| read(text).fault().unwrap_or_default();
         assert!(fault("brokers = \" \"").starts_with("no brokers are named"));
         assert!(fault("client = { \"group.id\" = \"x\" }").contains("group.id is decided by the source"));
-        assert!(fault("client = { \"sasl.password\" = \"x\" }").contains("under secrets"));
+        let client = [("sasl.password".to_owned(), "x".to_owned())].into();
+        let open = KafkaSettings { client, ..KafkaSettings::default() };
+        assert!(open.fault().is_some_and(|fault| fault.contains("under secrets")));
+    }
+
+    #[test]
+    fn a_password_among_the_open_properties_is_refused_before_it_can_be_shown() {
+        let read = toml::from_str::<KafkaSettings>("client = { \"ssl.key.password\" = \"hunter2\" }");
+        let error = read.unwrap_err().message().to_owned();
+        assert_eq!(error, "ssl.key.password would be shown: set it under secrets and not under client");
     }
 }

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::HumanCount;
-use smartcity::api::{Figures, OperatorFigures, SourceFigures};
-use smartcity::{Arranged, Running};
+use smartcity::api::{Figures, OperatorFigures, PartitionFigures, SourceFigures};
+use smartcity::{Arranged, Health, Running, SourceStatus};
 
 /// Operators with less than this share of the time stand in one line of the table.
 const LEAST_SHARE: f64 = 0.001;
@@ -16,9 +15,18 @@ const LEAST_SHARE: f64 = 0.001;
 pub(crate) fn figures_of(running: &Running) -> impl Fn() -> Figures + Send + Sync + 'static {
     let (meter, sources) = (running.operator_meter(), running.sources().to_vec());
     move || {
-        let mut rows: BTreeMap<Arc<str>, u64> = BTreeMap::new();
+        let mut by_name: BTreeMap<&str, SourceFigures> = BTreeMap::new();
         for source in &sources {
-            *rows.entry(source.name().into()).or_default() += source.rows();
+            let name = source.name();
+            let none = || SourceFigures { source: name.into(), rows: 0, is_up: true, partitions: Vec::new() };
+            let figures = by_name.entry(name).or_insert_with(none);
+            figures.rows += source.rows();
+            figures.is_up &= matches!(source.health(), Health::Running | Health::Ended);
+            // A topic that was made anew has partitions of the same numbers; the newest count.
+            for of in partitions_of(source) {
+                figures.partitions.retain(|old| (&old.topic, old.number) != (&of.topic, of.number));
+                figures.partitions.push(of);
+            }
         }
         let operators = meter.figures().into_iter().map(|operator| OperatorFigures {
             operator: operator.name,
@@ -28,11 +36,17 @@ pub(crate) fn figures_of(running: &Running) -> impl Fn() -> Figures + Send + Syn
             records: operator.records,
             arranged: operator.arranged.map(|Arranged { records, batches }| (records, batches)),
         });
-        Figures {
-            sources: rows.into_iter().map(|(source, rows)| SourceFigures { source, rows }).collect(),
-            operators: operators.collect(),
-        }
+        Figures { sources: by_name.into_values().collect(), operators: operators.collect() }
     }
+}
+
+/// The partitions of a source whose ends are known.
+fn partitions_of(source: &SourceStatus) -> impl Iterator<Item = PartitionFigures> {
+    source.partitions().into_iter().filter_map(|of| {
+        let (first, end) = of.holds?;
+        let (topic, number) = (of.partition.topic, of.partition.number);
+        Some(PartitionFigures { topic, number, position: of.position, first, end, missing: of.missing })
+    })
 }
 
 /// A line of the table.

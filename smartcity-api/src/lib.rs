@@ -31,6 +31,6 @@ mod server;
 mod settings;
 
 pub use components::{Component, Components};
-pub use metrics::{Figures, Metrics, OperatorFigures, SourceFigures};
+pub use metrics::{Figures, Metrics, OperatorFigures, PartitionFigures, SourceFigures};
 pub use server::{Api, router, run};
 pub use settings::{Settings, WebSocketSettings};

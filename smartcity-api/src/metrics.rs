@@ -20,6 +20,27 @@ pub struct SourceFigures {
     pub source: Arc<str>,
     /// Messages taken from it.
     pub rows: u64,
+    /// Whether it reads or has read all; not while what it reads is away, and not after it failed.
+    pub is_up: bool,
+    /// Its partitions whose ends are known; none of a source that has no such thing.
+    pub partitions: Vec<PartitionFigures>,
+}
+
+/// How far a partition of a source is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionFigures {
+    /// Its topic.
+    pub topic: Arc<str>,
+    /// Its number in the topic.
+    pub number: u32,
+    /// The offset that is read next; `None` before anything was read, or where another process reads it.
+    pub position: Option<u64>,
+    /// The first offset that it holds: the low watermark.
+    pub first: u64,
+    /// The offset after the last that it holds: the high watermark.
+    pub end: u64,
+    /// Offsets that were gone before they were read.
+    pub missing: u64,
 }
 
 /// What an operator of the dataflow has cost.
@@ -46,7 +67,10 @@ type Ask = Arc<dyn Fn() -> Figures + Send + Sync>;
 /// ```
 /// use smartcity_api::{Figures, Metrics, SourceFigures};
 /// let metrics = Metrics::default();
-/// metrics.ask(|| Figures { sources: vec![SourceFigures { source: "replay".into(), rows: 7 }], ..Figures::default() });
+/// metrics.ask(|| {
+///     let replay = SourceFigures { source: "replay".into(), rows: 7, is_up: true, partitions: Vec::new() };
+///     Figures { sources: vec![replay], ..Figures::default() }
+/// });
 /// ```
 #[derive(Clone, Default)]
 pub struct Metrics(Arc<Mutex<Option<Ask>>>);

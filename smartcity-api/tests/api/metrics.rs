@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
-use smartcity_api::{Api, Figures, OperatorFigures, SourceFigures};
+use smartcity_api::{Api, Figures, OperatorFigures, PartitionFigures, SourceFigures};
 
 use crate::city::{NOW, api, ask};
 
@@ -48,7 +48,12 @@ async fn what_is_reported_is_asked_for_each_time_and_counters_grow() {
     api.metrics().ask(move || {
         let times = asked.fetch_add(1, Ordering::Relaxed) + 1;
         Figures {
-            sources: vec![SourceFigures { source: "replay".into(), rows: 1_000 * times }],
+            sources: vec![SourceFigures {
+                source: "replay".into(),
+                rows: 1_000 * times,
+                is_up: true,
+                partitions: Vec::new(),
+            }],
             operators: vec![operator("City/Arrange", times), operator("City/Tracks/Predecessor", times)],
         }
     });
@@ -65,6 +70,33 @@ async fn what_is_reported_is_asked_for_each_time_and_counters_grow() {
     assert_eq!(second[r#"smartcity_arrangement_records{operator="City/Arrange"}"#], 70.0);
     assert_eq!(second[r#"smartcity_arrangement_batches{operator="City/Arrange"}"#], 2.0);
     assert!(!second.contains_key(r#"smartcity_arrangement_records{operator="City/Tracks/Predecessor"}"#));
+}
+
+#[tokio::test]
+async fn a_source_shows_whether_it_is_up_and_how_far_its_partitions_are() {
+    let api = api();
+    api.metrics().ask(|| {
+        let partition = |number, position| {
+            let topic = "gps_data".into();
+            PartitionFigures { topic, number, position, first: 100, end: 180, missing: 3 }
+        };
+        let partitions = vec![partition(0, Some(150)), partition(1, None)];
+        let source = SourceFigures { source: "kafka".into(), rows: 50, is_up: false, partitions };
+        Figures { sources: vec![source], ..Figures::default() }
+    });
+    let samples = samples(&api).await;
+    assert_eq!(samples[r#"smartcity_source_up{source="kafka"}"#], 0.0);
+    let of = |name: &str, number: u32| {
+        let labels = format!(r#"{{source="kafka",topic="gps_data",partition="{number}"}}"#);
+        samples.get(&format!("smartcity_partition_{name}{labels}")).copied()
+    };
+    let figures = ["position", "first", "end", "lag", "missing_total"];
+    assert_eq!(figures.map(|name| of(name, 0)), [150.0, 100.0, 180.0, 30.0, 3.0].map(Some));
+    assert_eq!(
+        figures.map(|name| of(name, 1)),
+        [None, Some(100.0), Some(180.0), None, Some(3.0)],
+        "it is read elsewhere"
+    );
 }
 
 #[tokio::test]
@@ -86,6 +118,7 @@ fn text_that_is_not_valid_is_noticed() {
         ("# TYPE a gauge\na one\n", "no number"),
         ("# TYPE a gauge\na{b=\"c} 1\n", "labels"),
         ("# TYPE a gauge\na{b=\"c\"d\"} 1\n", "labels"),
+        ("# TYPE a gauge\na{b=\"c\",d} 1\n", "labels"),
         ("# TYPE a-b gauge\na-b 1\n", "no name"),
         ("# TYPE a gauge\na 1", "no end of line"),
     ] {
@@ -125,11 +158,13 @@ fn parse(text: &str) -> Result<Samples, String> {
             return Err(format!("no type before it: {line}"));
         }
         if let Some(labels) = labels {
-            let label = labels.strip_suffix("\"}").and_then(|label| label.split_once("=\""));
-            let (label, value) = label.ok_or_else(|| format!("labels: {line}"))?;
-            let unescaped = value.replace("\\\\", "").replace("\\\"", "").replace("\\n", "");
-            if !is_name(label) || unescaped.contains(['"', '\\']) {
-                return Err(format!("labels: {line}"));
+            let labels = labels.strip_suffix("\"}").ok_or_else(|| format!("labels: {line}"))?;
+            for label in labels.split("\",") {
+                let (label, value) = label.split_once("=\"").ok_or_else(|| format!("labels: {line}"))?;
+                let unescaped = value.replace("\\\\", "").replace("\\\"", "").replace("\\n", "");
+                if !is_name(label) || unescaped.contains(['"', '\\']) {
+                    return Err(format!("labels: {line}"));
+                }
             }
         }
         let value = value.parse().map_err(|_| format!("no number: {line}"))?;

@@ -142,8 +142,10 @@ fn read(mut source: impl Source, assignment: &Assignment, rows: usize, rest: Dur
         cuts.push(positions.iter().map(|(index, next)| (*index, *next)).collect());
     }
     assert_eq!(all.len(), rows, "no row more than there are");
-    // What would follow too many rows is seen by whoever waits a little; a source that has ended is done at once.
-    while let Ok(batch) = batches.recv_timeout(Duration::from_millis(200)) {
+    // Whoever waits a little sees a row too many; a source that has ended is done at once, one that goes on may send batches
+    // without rows for ever.
+    let until = Clock::now() + Duration::from_millis(200);
+    while let Ok(batch) = batches.recv_deadline(until) {
         assert_eq!(batch.len(), 0, "no row more than there are");
     }
     drop(batches);

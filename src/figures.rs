@@ -22,7 +22,7 @@ pub(crate) fn figures_of(running: &Running) -> impl Fn() -> Figures + Send + Syn
             let figures = by_name.entry(name).or_insert_with(none);
             figures.rows += source.rows();
             figures.is_up &= matches!(source.health(), Health::Running | Health::Ended);
-            // A topic that was made anew has partitions of the same numbers; the newest count.
+            // A topic that was made anew has partitions of the same numbers and greater indexes; the last one counts.
             for of in partitions_of(source) {
                 figures.partitions.retain(|old| (&old.topic, old.number) != (&of.topic, of.number));
                 figures.partitions.push(of);

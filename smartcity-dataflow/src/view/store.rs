@@ -11,7 +11,7 @@ use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::table::{Changed, Key, Row, Rows, Table, TableChanges, View, rows_of};
+use super::table::{Changed, Key, Row, Rows, Table, TableChanges, View, changes_of, rows_of};
 use crate::city::statics::NAMES;
 use crate::model::Names;
 use crate::{Diff, Time};
@@ -89,6 +89,11 @@ impl Changes {
     /// The tick.
     pub fn position(&self) -> Position {
         self.position
+    }
+
+    /// The changes of a view: ascending by key, the row that goes before the one that comes. None where nothing of it changed.
+    pub fn of<K: Key, V: Row>(&self, view: &View<K, V>) -> &[(K, V, Diff)] {
+        self.views.get(view.name()).map(changes_of::<K, V>).unwrap_or_default()
     }
 
     /// Changes by view; a view without any is absent.

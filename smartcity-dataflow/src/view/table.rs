@@ -194,6 +194,12 @@ pub(super) fn rows_of<K: Key, V: Row>(table: &Arc<dyn Table>) -> Rows<K, V> {
     table.downcast_ref::<Rows<K, V>>().cloned().unwrap_or_default()
 }
 
+/// The typed changes of a view; none where the types are others.
+pub(super) fn changes_of<K: Key, V: Row>(changes: &Arc<dyn TableChanges>) -> &[(K, V, Diff)] {
+    let changes: &dyn Any = &**changes;
+    changes.downcast_ref::<Netted<K, V>>().map_or(&[], |netted| &netted.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

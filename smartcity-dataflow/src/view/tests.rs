@@ -305,3 +305,17 @@ fn a_snapshot_stays_as_it_was() {
     assert_eq!(values(&before), [(1, 10)]);
     assert_eq!(values(&after), [(1, 11), (2, 20)]);
 }
+
+#[test]
+fn changes_have_the_types_of_their_view() {
+    const OTHER: View<u64, Id> = View::new("values");
+    let mut views = FilledViews::new(1_000);
+    views.change(&VALUES, [(2, 20, 1), (1, 10, 1)]);
+    let since = views.commit().snapshot().position();
+    views.change(&VALUES, [(2, 20, -1), (2, 21, 1)]);
+    let changes = views.commit().changes_since(since).expect("the ring holds them");
+    let [changes] = &*changes else { panic!("one tick: {changes:?}") };
+    assert_eq!(changes.of(&VALUES), [(2, 20, -1), (2, 21, 1)]);
+    assert!(changes.of(&TOTAL).is_empty(), "nothing of it changed");
+    assert!(changes.of(&OTHER).is_empty(), "it has other types");
+}

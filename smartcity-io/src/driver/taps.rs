@@ -3,23 +3,16 @@
 use std::error::Error;
 use std::io;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
 use smartcity_dataflow::health::Health;
 
-use crate::source::{Assignment, Batch, Outlet, Positions, Source, SourceError, SourceStatus};
+use crate::backoff::Backoff;
+use crate::source::{Assignment, Batch, Outlet, Source, SourceError, SourceStatus};
 
 /// Batches that wait between a source and the pacemaker.
 const WAITING_BATCHES: usize = 16;
-
-/// How long a source whose outside is away waits before it tries again: the first time, and at most.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-
-/// A source that waits looks this often whether the engine still listens.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// The pacemaker's end of a source.
 pub(super) struct Tap {
@@ -55,7 +48,7 @@ impl Runner {
     /// Runs the source to its end, again and again where what it reads is away.
     fn run(&mut self) -> Health {
         let name = self.status.name().to_owned();
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = Backoff::default();
         loop {
             let before = self.status.reached();
             let error = match self.run_once() {
@@ -69,10 +62,10 @@ impl Runner {
             };
             tracing::warn!(source = name, error = cause, "source waits");
             self.status.waits(Some(failure.to_string()));
-            pause = if self.has_moved(&before) { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
-            if self.rest(pause).is_err() {
-                return Health::Ended;
+            if self.status.reached() != before {
+                backoff.reset();
             }
+            backoff.rest(|| self.outlet.check().is_ok());
             self.assignment.resume(&self.status.reached());
         }
     }
@@ -86,20 +79,6 @@ impl Runner {
             }
         }
         self.source.run(&self.assignment, &self.outlet)
-    }
-
-    /// Whether anything was handed over since it was at `before`.
-    fn has_moved(&self, before: &Positions) -> bool {
-        self.status.reached() != *before
-    }
-
-    fn rest(&self, pause: Duration) -> Result<(), SourceError> {
-        let until = Instant::now() + pause;
-        while Instant::now() < until {
-            self.outlet.check()?;
-            thread::sleep(LOOK);
-        }
-        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use smartcity_dataflow::testing::FilledViews;
-use smartcity_dataflow::view::{Position, Snapshot};
+use smartcity_dataflow::view::Snapshot;
 
 use super::{Mirror, Sink, StateSink};
 
@@ -48,7 +48,7 @@ pub fn mirrors<S: StateSink, T: PartialEq + Debug>(
     shows(&snapshot, "after a snapshot");
 
     let mut since = snapshot.position();
-    let mut apply = |sink: &mut S, views: &mut FilledViews, ticks: u32, when: &str| -> Position {
+    let mut apply = |sink: &mut S, views: &mut FilledViews, ticks: u32, when: &str| {
         let store = tick(views, ticks);
         let (changes, snapshot) = (store.changes_since(since).expect("the ring holds them"), store.snapshot());
         sink.apply(&changes, snapshot.position()).expect("the mirror takes ticks");
@@ -58,7 +58,6 @@ pub fn mirrors<S: StateSink, T: PartialEq + Debug>(
         shows(&snapshot, "after the last tick once more");
         sink.apply(&[], since).expect("it takes no ticks");
         shows(&snapshot, "after no ticks");
-        since
     };
     for _ in 0..STEPS {
         apply(&mut sink, &mut views, 1, "after one tick");

@@ -5,18 +5,15 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use smartcity_dataflow::health::Health;
 use smartcity_dataflow::view::{Position, Views};
 
 use super::{Listening, Sink, SinkError, StateSink};
+use crate::backoff::Backoff;
 
-/// How long a sink that cannot write waits before it tries again: the first time, and at most.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-
-/// It looks this often for the end of the engine, and calls a sink for which nothing has changed.
+/// A sink for which nothing has changed is called this often.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Runs a [`StateSink`] beside the engine, which never waits for it.
@@ -24,6 +21,7 @@ const LOOK: Duration = Duration::from_millis(100);
 pub struct Mirror<S> {
     sink: S,
     status: SinkStatus,
+    backoff: Backoff,
 }
 
 /// How a sink fares. A clone shows the same sink.
@@ -44,7 +42,7 @@ impl<S: StateSink> Mirror<S> {
     pub fn of(sink: S) -> Self {
         let progress = Progress { health: Health::Running, position: None, resets: 0 };
         let status = SinkStatus { name: sink.name().into(), progress: Arc::new(Mutex::new(progress)) };
-        Self { sink, status }
+        Self { sink, status, backoff: Backoff::default() }
     }
 
     /// How it fares, from now on.
@@ -56,8 +54,9 @@ impl<S: StateSink> Mirror<S> {
 impl<S: StateSink> Sink for Mirror<S> {
     fn listen(self: Box<Self>, views: &Views) -> Listening {
         let stopped = Arc::new(AtomicBool::new(false));
-        let Self { sink, status } = *self;
-        let runner = Runner { sink, status, views: views.clone(), position: None, stopped: Arc::clone(&stopped) };
+        let Self { sink, status, backoff } = *self;
+        let views = views.clone();
+        let runner = Runner { sink, status, backoff, views, position: None, stopped: Arc::clone(&stopped) };
         let thread = thread::Builder::new().name(format!("sink {}", runner.status.name)).spawn(move || runner.run());
         if let Err(error) = &thread {
             tracing::error!(%error, "a sink did not start");
@@ -108,6 +107,7 @@ impl fmt::Debug for SinkStatus {
 struct Runner<S> {
     sink: S,
     status: SinkStatus,
+    backoff: Backoff,
     views: Views,
     /// What the mirror shows; `None` where it has to be written anew.
     position: Option<Position>,
@@ -116,12 +116,11 @@ struct Runner<S> {
 
 impl<S: StateSink> Runner<S> {
     fn run(mut self) {
-        let mut pause = FIRST_PAUSE;
         loop {
             // Looked at before the turn, which then takes all that was published before the end.
-            let is_last = self.is_stopped();
+            let is_last = self.stopped.load(Ordering::Acquire);
             match self.turn() {
-                Ok(()) => pause = FIRST_PAUSE,
+                Ok(()) => self.backoff.reset(),
                 Err(error @ SinkError::Refused(..)) => {
                     tracing::error!(sink = %self.status.name, error = &error as &dyn Error, "sink failed");
                     return self.lost(Health::Failed(error.to_string()));
@@ -132,8 +131,8 @@ impl<S: StateSink> Runner<S> {
                     if is_last {
                         return; // its health goes on saying what it lacks
                     }
-                    self.rest(pause);
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    let stopped = &self.stopped;
+                    self.backoff.rest(|| !stopped.load(Ordering::Acquire));
                 }
             }
             if is_last {
@@ -179,21 +178,12 @@ impl<S: StateSink> Runner<S> {
         let mut progress = self.status.progress();
         (progress.health, progress.position) = (health, None);
     }
-
-    fn rest(&self, pause: Duration) {
-        let until = Instant::now() + pause;
-        while Instant::now() < until && !self.is_stopped() {
-            thread::sleep(LOOK.min(pause));
-        }
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Acquire)
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use smartcity_dataflow::testing::FilledViews;
     use smartcity_dataflow::view::{Changes, Snapshot, View};
 
@@ -243,10 +233,15 @@ mod tests {
     }
 
     fn run(script: impl FnMut(u64) -> Result<(), SinkError> + Send + 'static) -> Running {
+        run_with(Backoff::default(), script)
+    }
+
+    fn run_with(backoff: Backoff, script: impl FnMut(u64) -> Result<(), SinkError> + Send + 'static) -> Running {
         let mut views = FilledViews::new(1_000);
         views.change(&NUMBERS, [(0, 0, 1)]);
         let mirror = MemoryMirror::default();
         let sink = Mirror::of(Scripted { mirror: mirror.clone(), calls: 0, script: Box::new(script) });
+        let sink = Mirror { backoff, ..sink };
         let status = sink.status();
         let listening = Box::new(sink).listen(&views.commit());
         Running { views, mirror, status, listening }
@@ -289,11 +284,15 @@ mod tests {
 
     #[test]
     fn what_could_not_be_written_is_written_anew_with_all_that_came_meanwhile() {
-        let mut running = run(|call| if (1..4).contains(&call) { Err(away()) } else { Ok(()) });
+        let is_away = Arc::new(AtomicBool::new(false));
+        let theirs = Arc::clone(&is_away);
+        let mut running = run(move |_| if theirs.load(Ordering::Acquire) { Err(away()) } else { Ok(()) });
         running.wait("the first write", |status| status.resets() == 1);
+        is_away.store(true, Ordering::Release);
         running.wait("the fault", |status| matches!(status.health(), Health::Waiting(_)));
         assert_eq!(running.status.position(), None, "nobody knows what is written of the tick");
         let last = running.tick(1);
+        is_away.store(false, Ordering::Release);
         running.wait("the tick", |status| status.position() == Some(last.position()));
         assert_eq!(running.mirror.to_json(), last.to_json());
         assert_eq!((running.status.health(), running.status.resets()), (Health::Running, 2));
@@ -333,11 +332,12 @@ mod tests {
 
     #[test]
     fn one_that_is_away_at_the_end_ends_soon_and_goes_on_saying_so() {
-        let running = run(|_| Err(away()));
+        let an_hour = Duration::from_secs(3_600);
+        let running = run_with(Backoff::new(an_hour, an_hour), |_| Err(away()));
         running.wait("the fault", |status| matches!(status.health(), Health::Waiting(_)));
         let began = Instant::now();
         running.listening.finish();
-        assert!(began.elapsed() < Duration::from_secs(5), "it does not wait for its pauses");
+        assert!(began.elapsed() < an_hour / 2, "it does not wait for its pauses");
         assert!(matches!(running.status.health(), Health::Waiting(_)));
     }
 

@@ -23,7 +23,8 @@ pub trait StateSink: Send + 'static {
     fn reset(&mut self, snapshot: &Snapshot) -> Result<(), SinkError>;
 
     /// Takes the changes of some ticks, oldest first, so that the mirror is as of `through`. There are none where nothing
-    /// changed; called at least every second all the same, so that what expires can be renewed.
+    /// changed; called at least every second all the same, so that what expires can be renewed. Taking the same ticks once
+    /// more changes nothing: a key goes or has the row that it was given last, however often it is told.
     ///
     /// # Errors
     ///

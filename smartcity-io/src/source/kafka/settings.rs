@@ -75,9 +75,7 @@ pub enum OnGap {
 fn open_properties<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     let properties = BTreeMap::<String, String>::deserialize(deserializer)?;
     match properties.keys().find(|name| is_secret(name)) {
-        Some(name) => {
-            Err(D::Error::custom(format!("{name} would be shown: set it under secrets and not under client")))
-        }
+        Some(name) => Err(D::Error::custom(would_be_shown(name))),
         None => Ok(properties),
     }
 }
@@ -85,6 +83,10 @@ fn open_properties<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMa
 /// Whether librdkafka's property of this name holds what nobody may see.
 fn is_secret(name: &str) -> bool {
     ["password", ".pem", "secret", "sasl.oauthbearer.config"].iter().any(|end| name.ends_with(end))
+}
+
+fn would_be_shown(name: &str) -> String {
+    format!("the property {name} would be shown: set it under secrets and not under client")
 }
 
 /// Properties that the source or the sinks decide themselves.
@@ -112,7 +114,7 @@ impl KafkaSettings {
             return Some(format!("the property {own} is decided by the source: leave it out"));
         }
         if let Some(open) = self.client.keys().find(|name| is_secret(name)) {
-            return Some(format!("the property {open} would be shown: set it under secrets and not under client"));
+            return Some(would_be_shown(open));
         }
         None
     }
@@ -200,6 +202,6 @@ mod tests {
     fn a_password_among_the_open_properties_is_refused_before_it_can_be_shown() {
         let read = toml::from_str::<KafkaSettings>("client = { \"ssl.key.password\" = \"hunter2\" }");
         let error = read.unwrap_err().message().to_owned();
-        assert_eq!(error, "ssl.key.password would be shown: set it under secrets and not under client");
+        assert_eq!(error, "the property ssl.key.password would be shown: set it under secrets and not under client");
     }
 }

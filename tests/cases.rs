@@ -369,7 +369,7 @@ fn nobody_knows_the_way_over_a_long_gap() {
         expect![[r#"
             tun by gps: 1 on w10-0b, 2 on w10-1f
             tun at 37.7700 -122.4106 moves: says 38.0, track 12.7
-            main_street: 32.3 km/h, Heavy, by 2 fixes of 1 vehicles, confidence Low
+            main_street: 37.5 km/h, Heavy, by 2 fixes of 1 vehicles, confidence Low
             network: 32.9 km/h, index 1.84, by 2 fixes
             summary: {"vehicles":1,"moving":1,"average_speed":38.0,"active_emergencies":0,"incidents":0,"congested_roads":0,"observed_roads":1}
         "#]],
@@ -410,7 +410,7 @@ fn without_a_direction_the_way_says_the_side_of_the_street() {
             there by gps: 6 on the_embarcadero-10f
             back at 37.7795 -122.4084 moves: says 36.0, track 33.8
             there at 37.7801 -122.4099 moves: says 36.0, track 33.9
-            the_embarcadero: 34.5 km/h, Heavy, by 12 fixes of 2 vehicles, confidence High
+            the_embarcadero: 34.8 km/h, Heavy, by 12 fixes of 2 vehicles, confidence High
             network: 35.6 km/h, index 1.41, by 12 fixes
             summary: {"vehicles":2,"moving":2,"average_speed":36.0,"active_emergencies":0,"incidents":0,"congested_roads":0,"observed_roads":1}
         "#]],
@@ -423,7 +423,7 @@ fn without_a_direction_the_way_says_the_side_of_the_street() {
             there by gps: 6 on the_embarcadero-10f
             back at 37.7796 -122.4086 moves: says 36.0, track 32.5
             there at 37.7800 -122.4099 moves: says 36.0, track 36.1
-            the_embarcadero: 32.2 km/h, Heavy, by 12 fixes of 2 vehicles, confidence High
+            the_embarcadero: 32.9 km/h, Heavy, by 12 fixes of 2 vehicles, confidence High
             network: 34.9 km/h, index 1.44, by 12 fixes
             summary: {"vehicles":2,"moving":2,"average_speed":36.0,"active_emergencies":0,"incidents":0,"congested_roads":0,"observed_roads":1}
         "#]],

@@ -82,7 +82,8 @@ impl Sums {
         match (says.then(|| self.spots / self.spot_weight), self.way_speed()) {
             (Some(spot), Some(way)) => {
                 let (spots, millis) = (720_000 + self.spot_weight, self.millis.min(40_000));
-                let ways = 90 * millis * millis / 40_000;
+                let square = millis * millis / 40_000;
+                let ways = 90 * square * square / 40_000;
                 Some((spots * spot + ways * way) / (spots + ways))
             }
             (one, other) => one.or(other),

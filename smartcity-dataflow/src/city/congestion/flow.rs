@@ -146,12 +146,13 @@ impl Flow {
     }
 
     /// How much the spot speeds count against the ways: 1/5 and the hours that they stand for, against 1. The positions' error
-    /// makes the speed of a short way uncertain, by one over its time; so ways of less than 40 s in all count by the square of that.
+    /// makes the speed of a short way uncertain; so ways of less than 40 s in all count by the fourth power of their time.
     fn spots_to_ways(&self) -> (i64, i64) {
         const HOUR_MS: i64 = 3_600_000;
         const SURE_MS: i64 = 40_000;
-        let ways = self.millis.clamp(0, SURE_MS);
-        (HOUR_MS / 5 + self.spot_weight, HOUR_MS / SURE_MS * ways * ways / SURE_MS)
+        let time = self.millis.clamp(0, SURE_MS);
+        let square = time * time / SURE_MS;
+        (HOUR_MS / 5 + self.spot_weight, HOUR_MS / SURE_MS * square * square / SURE_MS)
     }
 
     /// [`Flow::speed`], drawn to that of a longer while, `trailing`, as if that were two more fixes: few samples are noise.

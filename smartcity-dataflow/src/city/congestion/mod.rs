@@ -17,7 +17,7 @@
 //!
 //! Of vehicles the speed is (a A + P) / (a + 1), or the one that there is, where a is 1/5 and the hours that the fixes stand for:
 //! of few fixes the spot speeds are noise, of many they are better than ways, which smear a queue's delay over its neighbours.
-//! Ways of less than 40 s in all count less. With `n` fixes and `c` camera readings the speed is the mean
+//! Ways of less than 40 s in all count less, by the fourth power of their time. With `n` fixes and `c` camera readings the speed is the mean
 //! of the two weighted by `n` and `c`. Few samples are noise: the estimate is drawn to that of the same street over the last 15
 //! minutes as if that were two more fixes, (n v + 2 v15) / (n + 2). docs/accuracy.md has what that is worth.
 //!

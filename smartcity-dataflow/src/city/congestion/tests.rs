@@ -377,8 +377,8 @@ fn ways_count_more_than_spot_speeds_the_longer_they_are() {
     check(
         &[tells(way)],
         expect![[r#"
-            0:10 +1 1 of 1, 30.1 km/h, Slow, Low
-            5:10 -1 1 of 1, 30.1 km/h, Slow, Low
+            0:10 +1 1 of 1, 36.7 km/h, Heavy, Low
+            5:10 -1 1 of 1, 36.7 km/h, Heavy, Low
         "#]],
     );
     check(
@@ -401,8 +401,8 @@ fn where_most_fixes_have_no_speed_the_ways_speak_alone() {
         expect![[r#"
             0:10 +1 1 of 1, 40.0 km/h, Heavy, Low
             0:20 -1 1 of 1, 40.0 km/h, Heavy, Low
-            0:20 +1 2 of 2, 30.1 km/h, Slow, Low
-            0:30 -1 2 of 2, 30.1 km/h, Slow, Low
+            0:20 +1 2 of 2, 36.7 km/h, Heavy, Low
+            0:30 -1 2 of 2, 36.7 km/h, Heavy, Low
             0:30 +1 3 of 3, 20.0 km/h, Slow, High
             5:10 +1 2 of 2, 20.0 km/h, Slow, Low
             5:10 -1 3 of 3, 20.0 km/h, Slow, High

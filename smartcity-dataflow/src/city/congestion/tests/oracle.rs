@@ -30,9 +30,9 @@ fn naive_speed(samples: &[Sample], cameras: &[Kmh], is_queue: bool) -> Option<i6
     let of_ways = (under_way > 0).then(|| way.max(0) * 3_600 / under_way);
     let of_vehicles = match (of_spots, of_ways) {
         (Some(spots), Some(ways)) => {
-            // By the hour: a fifth and what the fixes stand for, against the square of what the ways took of 40 s.
+            // By the hour: a fifth and what the fixes stand for, against the square's square of what the ways took of 40 s.
             let spots_count = 3_600_000 / 5 + known;
-            let ways_count = under_way.min(40_000).pow(2) * 3_600 / 40 / 40_000;
+            let ways_count = (under_way.min(40_000).pow(2) / 40_000).pow(2) * 3_600 / 40 / 40_000;
             Some((spots * spots_count + ways * ways_count) / (spots_count + ways_count))
         }
         (spots, ways) => spots.or(ways),

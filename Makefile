@@ -18,6 +18,7 @@ demo: ## run the engine on the built-in town with simulated feeds
 
 test: export SMARTCITY_BROWSER = $(shell .ci/tools browser)
 test: export SMARTCITY_KAFKA_JARS = $(shell .ci/tools kafka)
+test: export SMARTCITY_REDIS_SERVER = $(shell .ci/tools redis)
 test: export SMARTCITY_SKIPPED := $(abspath $(or $(CARGO_TARGET_DIR),target)/skipped-tests)
 test: ## install what the tests need where possible, then run all of them, and count those that skipped
 	@mkdir -p $(dir $(SMARTCITY_SKIPPED)) && : >$(SMARTCITY_SKIPPED)
@@ -28,6 +29,7 @@ test: ## install what the tests need where possible, then run all of them, and c
 
 services: ## get the servers that the tests start themselves, and print what tells `cargo test` of them
 	@echo "export SMARTCITY_KAFKA_JARS=$$(.ci/tools kafka)"
+	@echo "export SMARTCITY_REDIS_SERVER=$$(.ci/tools redis)"
 
 check: fmt-check layers deny lint doc test ## everything that must hold before a change lands
 

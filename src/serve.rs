@@ -4,6 +4,7 @@ use std::net::ToSocketAddrs;
 use std::time::Duration;
 
 use anyhow::Context;
+use smartcity::Health;
 use smartcity::api::{self, Api, Figures};
 use smartcity::view::Views;
 use tokio::net::TcpListener;
@@ -57,18 +58,20 @@ impl Server {
         Ok(Self { runtime, listeners, url: format!("http://{shown}:{port}") })
     }
 
-    /// Serves `views`, and `figures` beside them, until `stop` is done and all clients are told; calls `reload` at every
+    /// Serves `views`, and beside them `figures` and the health of the `parts`, until `stop` is done and all clients are told; calls `reload` at every
     /// SIGHUP.
     pub(crate) fn run(
         self,
         views: Views,
         settings: api::Settings,
         figures: impl Fn() -> Figures + Send + Sync + 'static,
+        parts: impl Fn() -> Vec<(String, Health)> + Send + Sync + 'static,
         stop: impl Future<Output = ()> + Send + 'static,
         reload: impl Fn() + Send + 'static,
     ) -> anyhow::Result<()> {
         let api = Api::new(views, settings);
         api.metrics().ask(figures);
+        api.components().ask(parts);
         let (stopping, stopped) = tokio::sync::watch::channel(false);
         self.runtime.block_on(async move {
             let mut servers = tokio::task::JoinSet::new();

@@ -37,7 +37,26 @@ pub(crate) struct Settings {
     pub(crate) kafka: smartcity::source::kafka::KafkaSettings,
     /// Which of them `run` takes.
     pub(crate) source: SourceChoice,
+    /// Where the views go beside the API.
+    pub(crate) sinks: Vec<SinkSettings>,
 }
+
+/// A sink.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum SinkSettings {
+    /// Redis.
+    #[cfg(feature = "redis")]
+    Redis(smartcity::sink::redis::RedisSettings),
+    /// Redis, which this build does not have.
+    #[cfg(not(feature = "redis"))]
+    Redis(NotBuilt),
+}
+
+/// Settings of what this build does not have: whatever they are.
+#[cfg(not(feature = "redis"))]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct NotBuilt {}
 
 /// The city.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -158,10 +177,25 @@ pub(crate) fn layers(file: Option<&Path>) -> anyhow::Result<Figment> {
             layers = if setting.starts_with("topics.") { layers.admerge(variable) } else { layers.merge(variable) };
         }
     }
+    if let Some(redis) = redis_of_the_contract(&layers) {
+        layers = layers.merge(redis);
+    }
     // Other variables may begin alike; a setting has two parts, or is one of the two that have one.
     let is_setting = |key: &str| key.contains("__") || ["time_zone", "source"].contains(&key.to_lowercase().as_str());
     let variables = Env::prefixed("SMARTCITY_").filter(move |key| is_setting(key.as_str())).split("__");
     Ok(layers.merge(variables))
+}
+
+/// The sink that REDIS_HOST and REDIS_PORT ask for, where the file names no sink.
+fn redis_of_the_contract(layers: &Figment) -> Option<Variable> {
+    let [host, port] = ["REDIS_HOST", "REDIS_PORT"].map(|name| std::env::var(name).ok());
+    let name = if host.is_some() { "REDIS_HOST" } else { "REDIS_PORT" };
+    host.as_ref().or(port.as_ref())?;
+    let has_sinks =
+        layers.find_value("sinks").is_ok_and(|sinks| sinks.as_array().is_some_and(|sinks| !sinks.is_empty()));
+    let (host, port) = (host.as_deref().unwrap_or("localhost"), port.as_deref().unwrap_or("6379"));
+    let value = format!("[{{kind=redis, url=\"redis://{host}:{port}\"}}]");
+    (cfg!(feature = "redis") && !has_sinks).then_some(Variable { name, setting: "sinks", value })
 }
 
 /// [`layers`], and what the command line says.

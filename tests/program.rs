@@ -284,6 +284,39 @@ fn settings_do_not_show_what_nobody_may_see() {
 }
 
 #[test]
+#[cfg(feature = "redis")]
+fn a_mirror_is_set_in_the_file_or_by_the_contract_s_variables_and_health_says_when_it_is_away() {
+    let config = |variables: &[(&str, &str)]| {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_smartcity")).arg("config").envs(variables.iter().copied()).output();
+        String::from_utf8(output.expect("the program runs").stdout).expect("text")
+    };
+    assert!(config(&[]).contains("sinks = [] "));
+    let said = config(&[("REDIS_HOST", "cache"), ("REDIS_PORT", "6380")]);
+    assert!(said.contains(r#""kind":"redis","url":"redis://cache:6380""#) && said.contains("REDIS_HOST"), "{said}");
+
+    // Nobody listens on a port that was free a moment ago.
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("smartcity.toml");
+    let sink = format!("[[sinks]]\nkind = \"redis\"\nurl = \"redis://city:hunter2@127.0.0.1:{port}\"\n");
+    std::fs::write(&file, sink).expect("a settings file");
+    let file = file.to_str().expect("a path of text");
+    let (ok, said, _) = output(&["config", "--config", file]);
+    assert!(ok && said.contains("city:***@127.0.0.1") && !said.contains("hunter2"), "{said}");
+    let running = Running::start(&["run", "--config", file]);
+    let health = running.wait_for("/api/health", Duration::from_secs(20), |_, body| {
+        body["components"]["redis"]["connected"] == false && body["components"]["engine"]["responsive"] == true
+    });
+    assert_eq!(health["status"], "degraded");
+    let redis = &health["components"]["redis"];
+    assert_eq!(redis["responsive"], false);
+    assert!(redis["detail"].as_str().is_some_and(|detail| detail.contains("city:***@127.0.0.1")), "{health}");
+    assert_eq!(health["components"]["simulator"]["connected"], true);
+    running.interrupt();
+}
+
+#[test]
 fn errors_say_what_to_do() {
     let (ok, _, error) = output(&["replay", "no/such/folder", "--exit"]);
     assert!(!ok && error.contains("no/such/folder"), "{error}");

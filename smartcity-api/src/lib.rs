@@ -30,7 +30,7 @@ mod routes;
 mod server;
 mod settings;
 
-pub use components::{Component, Components};
+pub use components::Components;
 pub use metrics::{Figures, Metrics, OperatorFigures, PartitionFigures, SourceFigures};
 pub use server::{Api, router, run};
 pub use settings::{Settings, WebSocketSettings};

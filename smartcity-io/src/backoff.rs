@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn pauses_double_to_the_longest_and_begin_anew_after_a_success() {
         let mut backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(35));
-        let mut pause = |backoff: &mut Backoff| {
+        let pause = |backoff: &mut Backoff| {
             let (began, expected) = (Instant::now(), backoff.next);
             backoff.rest(|| true);
             assert!(began.elapsed() >= expected);

@@ -19,7 +19,7 @@ use timely::CommunicationConfig;
 use crate::cli::{self, Common, Timely};
 use crate::figures;
 use crate::serve::{Server, told_to_stop};
-use crate::settings::{self, CitySettings, Flag, Settings, SourceChoice};
+use crate::settings::{self, CitySettings, Flag, Settings, SinkSettings, SourceChoice};
 
 /// How often a progress bar is drawn.
 const DRAW: Duration = Duration::from_millis(100);
@@ -144,6 +144,12 @@ fn engine(city: City, settings: &Settings, common: &Common) -> anyhow::Result<En
         .settings(settings.engine.clone())
         .local_time(UtcOffsets::new(offsets))
         .timely(timely_config(&common.timely)?);
+    // One process of a cluster writes for all: each of them has all views.
+    if common.timely.process == 0 {
+        for sink in &settings.sinks {
+            engine = with_sink(engine, sink)?;
+        }
+    }
     if common.emit.is_some() {
         let emit = EmitChanges::new(std::io::stdout());
         engine = engine.sink(match &common.views {
@@ -152,6 +158,31 @@ fn engine(city: City, settings: &Settings, common: &Common) -> anyhow::Result<En
         });
     }
     Ok(engine)
+}
+
+fn with_sink(engine: Engine, sink: &SinkSettings) -> anyhow::Result<Engine> {
+    match sink {
+        #[cfg(feature = "redis")]
+        SinkSettings::Redis(settings) => {
+            Ok(engine.sink(smartcity::sink::Mirror::of(smartcity::sink::redis::Redis::new(settings.clone())?)))
+        }
+        #[cfg(not(feature = "redis"))]
+        SinkSettings::Redis(_) => {
+            drop(engine);
+            anyhow::bail!(
+                "sinks names redis, which this build does not have: build with --features redis, or leave it out"
+            )
+        }
+    }
+}
+
+/// How the parts of a running engine fare, whenever that is asked.
+fn health_of(running: &Running) -> impl Fn() -> Vec<(String, Health)> + Send + Sync + 'static {
+    let (sources, sinks) = (running.sources().to_vec(), running.sinks().to_vec());
+    move || {
+        let sources = sources.iter().map(|source| (source.name().to_owned(), source.health()));
+        sources.chain(sinks.iter().map(|sink| (sink.name().to_owned(), sink.health()))).collect()
+    }
 }
 
 /// Serves a running engine until told to stop, and reloads its city when told to, or when its directory changes.
@@ -175,6 +206,7 @@ fn serve(server: Server, running: Running, settings: &Settings) -> anyhow::Resul
         running.views().clone(),
         settings.api.clone(),
         figures::figures_of(&running),
+        health_of(&running),
         told_to_stop(),
         reload,
     );

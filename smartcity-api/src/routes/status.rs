@@ -14,8 +14,9 @@ use smartcity_dataflow::city::vehicles::VEHICLES;
 use utoipa::ToSchema;
 
 use super::rows;
+use crate::Api;
 use crate::answer::{Current, age, rfc3339};
-use crate::{Api, Component};
+use crate::components::Component;
 
 /// The page that people get at `/`.
 const PAGE: &str = include_str!("../../static/index.html");
@@ -91,7 +92,7 @@ struct HealthOf {
     websockets: WebSockets,
     /// The engine behind the views.
     engine: Engine,
-    /// Every other sink and source that reports its state.
+    /// Every other source and sink, by name.
     #[serde(flatten)]
     others: BTreeMap<String, Component>,
 }
@@ -124,8 +125,8 @@ pub(super) async fn health(State(api): State<Api>, Current(snapshot): Current) -
     let position = snapshot.position();
     let age_ms = age(&snapshot, now);
     let responsive = u128::from(age_ms) <= api.settings().stale_after().as_millis();
-    let (redis, others) = (api.components().redis(), api.components().beside_redis());
-    let healthy = responsive && redis.is_up() && others.values().all(|component| component.is_up());
+    let (redis, others) = api.components().now();
+    let healthy = responsive && redis.is_up() && others.values().all(Component::is_up);
     Json(Health {
         service: "Smart City API",
         status: if healthy { "healthy" } else { "degraded" },

@@ -1,9 +1,12 @@
 //! The routes that clients written for the pipeline before use: fields, order, errors, CORS, on the raw text.
 
+use std::sync::{Arc, Mutex};
+
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
-use smartcity_api::{Api, Component, Settings};
+use smartcity_api::{Api, Settings};
 use smartcity_dataflow::city::vehicles::VEHICLES;
+use smartcity_dataflow::health::Health;
 use smartcity_dataflow::model::{Id, Kmh, Namespace};
 use smartcity_dataflow::testing::FilledViews;
 
@@ -104,7 +107,7 @@ async fn weather_is_listed_by_station() {
 async fn the_service_its_health_and_its_statistics() {
     let root = r#"{"service":"Smart City Real-Time API","status":"operational","timestamp":"2026-11-23T14:17:50+00:00","redis_healthy":true}"#;
     assert_eq!(get_text("/").await, root);
-    let health = r#"{"service":"Smart City API","status":"healthy","components":{"redis":{"connected":true,"responsive":true},"websockets":{"active_connections":0},"engine":{"generation":1,"through":1795443470001,"age_ms":0,"responsive":true}},"timestamp":"2026-11-23T14:17:50+00:00"}"#;
+    let health = r#"{"service":"Smart City API","status":"healthy","components":{"redis":{"connected":true,"responsive":true,"configured":false},"websockets":{"active_connections":0},"engine":{"generation":1,"through":1795443470001,"age_ms":0,"responsive":true}},"timestamp":"2026-11-23T14:17:50+00:00"}"#;
     assert_eq!(get_text("/api/health").await, health);
     let stats = r#"{"data_points":{"vehicles":3,"emergencies":2,"traffic_conditions":2},"api_status":{"websocket_connections":0,"redis_healthy":true},"timestamp":"2026-11-23T14:17:50+00:00"}"#;
     assert_eq!(get_text("/api/stats").await, stats);
@@ -113,14 +116,22 @@ async fn the_service_its_health_and_its_statistics() {
 #[tokio::test]
 async fn a_component_that_is_down_shows_at_once_and_so_does_its_return() {
     let api = api();
-    let sink = api.components().clone();
-    for (state, status, healthy) in [(Component::DOWN, "degraded", false), (Component::UP, "healthy", true)] {
-        sink.report("redis", state);
-        sink.report("lake", Component::UP);
+    let state = Arc::new(Mutex::new(Health::Running));
+    let (asked, reason) = (Arc::clone(&state), "no server answers");
+    api.components()
+        .ask(move || vec![("redis".to_owned(), asked.lock().unwrap().clone()), ("lake".to_owned(), Health::Running)]);
+    for (now, status, healthy) in
+        [(Health::Waiting(reason.to_owned()), "degraded", false), (Health::Running, "healthy", true)]
+    {
+        *state.lock().unwrap() = now;
         let health = ask(api.router(), Method::GET, "/api/health", &[]).await;
         assert_eq!(health.status, StatusCode::OK);
         assert_eq!(health.json()["status"], status);
-        assert_eq!(health.json()["components"]["redis"], json!({ "connected": healthy, "responsive": healthy }));
+        let redis = match healthy {
+            true => json!({ "connected": true, "responsive": true }),
+            false => json!({ "connected": false, "responsive": false, "detail": reason }),
+        };
+        assert_eq!(health.json()["components"]["redis"], redis);
         assert_eq!(health.json()["components"]["lake"], json!({ "connected": true, "responsive": true }));
         let root = ask(api.router(), Method::GET, "/", &[]).await.json();
         assert_eq!(root["redis_healthy"], healthy);

@@ -42,7 +42,7 @@ pub use operators::{Arranged, OperatorFigures, OperatorMeter};
 use pacemaker::{Command, Pacemaker, ROWS_PER_TICK};
 use taps::Tap;
 
-use crate::sink::Sink;
+use crate::sink::{Listening, Sink, SinkStatus};
 use crate::source::{Assignment, Reached, Source, SourceStatus};
 
 /// Builds the dataflow of a capability: called once on every worker.
@@ -184,6 +184,7 @@ impl Engine {
         };
         let wall = clock::wall_millis;
         let views = Views::new(wall(), wall);
+        let sinks = self.sinks.iter().filter_map(|sink| sink.status()).collect();
         let listening: Vec<_> = self.sinks.into_iter().map(|sink| sink.listen(&views)).collect();
         let flow = worker::CityFlow {
             settings: self.settings.clone(),
@@ -219,7 +220,7 @@ impl Engine {
             .spawn(move || pacemaker.run(initial, taps))
             .map_err(EngineError::Thread)?;
         let editor = CityEditor { city: Arc::new(Mutex::new(self.city)), commands, names };
-        Ok(Running { views, meter, editor, stopped, statuses, pacemaker, listening })
+        Ok(Running { views, meter, editor, stopped, statuses, sinks, pacemaker, listening })
     }
 }
 
@@ -237,8 +238,9 @@ pub struct Running {
     editor: CityEditor,
     stopped: Arc<AtomicBool>,
     statuses: Arc<[SourceStatus]>,
+    sinks: Arc<[SinkStatus]>,
     pacemaker: JoinHandle<()>,
-    listening: Vec<crate::sink::Listening>,
+    listening: Vec<Listening>,
 }
 
 impl Running {
@@ -250,6 +252,11 @@ impl Running {
     /// How each source fares.
     pub fn sources(&self) -> &[SourceStatus] {
         &self.statuses
+    }
+
+    /// How each sink fares that says so.
+    pub fn sinks(&self) -> &[SinkStatus] {
+        &self.sinks
     }
 
     /// What each operator of this process has cost so far, by name; nothing without

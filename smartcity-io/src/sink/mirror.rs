@@ -63,6 +63,10 @@ impl<S: StateSink> Sink for Mirror<S> {
         }
         Listening::new(move || stopped.store(true, Ordering::Release), thread.ok())
     }
+
+    fn status(&self) -> Option<SinkStatus> {
+        Some(self.status.clone())
+    }
 }
 
 impl SinkStatus {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! StateSink     mirrors views (keys of a store): resets with a snapshot, applies ticks of changes, resets when it lagged
+//!               MemoryMirror: in this process; redis::Redis: keys of a Redis server (feature redis)
 //! EmitChanges   every change, in order, to a writer: a pipe, a file
 //! ```
 //!
@@ -13,6 +14,8 @@ mod changes;
 mod conformance;
 mod memory;
 mod mirror;
+#[cfg(feature = "redis")]
+pub mod redis;
 mod state;
 
 pub use changes::EmitChanges;
@@ -31,6 +34,11 @@ use smartcity_dataflow::view::Views;
 pub trait Sink: Send + 'static {
     /// Starts to listen to `views`; called before the engine starts, so that no tick is missed.
     fn listen(self: Box<Self>, views: &Views) -> Listening;
+
+    /// How it fares, from now on; `None` where it does not say.
+    fn status(&self) -> Option<SinkStatus> {
+        None
+    }
 }
 
 /// A sink at work.

@@ -32,7 +32,7 @@ pub(crate) struct Settings {
     pub(crate) simulator: SimulatorSettings,
     /// A recording as a source.
     pub(crate) replay: RecordingSettings,
-    /// Kafka as a source, and what `produce` sends to.
+    /// Kafka as a source, and where `produce` and the sinks of this kind send to.
     #[cfg(feature = "kafka")]
     pub(crate) kafka: smartcity::source::kafka::KafkaSettings,
     /// Which of them `run` takes.
@@ -51,10 +51,16 @@ pub(crate) enum SinkSettings {
     /// Redis, which this build does not have.
     #[cfg(not(feature = "redis"))]
     Redis(NotBuilt),
+    /// A compacted topic, on the cluster of `kafka`.
+    #[cfg(feature = "kafka")]
+    Kafka(smartcity::sink::kafka::KafkaTopic),
+    /// Kafka, which this build does not have.
+    #[cfg(not(feature = "kafka"))]
+    Kafka(NotBuilt),
 }
 
 /// Settings of what this build does not have: whatever they are.
-#[cfg(not(feature = "redis"))]
+#[cfg(not(all(feature = "redis", feature = "kafka")))]
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct NotBuilt {}
 

@@ -147,7 +147,7 @@ fn engine(city: City, settings: &Settings, common: &Common) -> anyhow::Result<En
     // One process of a cluster writes for all: each of them has all views.
     if common.timely.process == 0 {
         for sink in &settings.sinks {
-            engine = with_sink(engine, sink)?;
+            engine = with_sink(engine, sink, settings)?;
         }
     }
     if common.emit.is_some() {
@@ -160,20 +160,28 @@ fn engine(city: City, settings: &Settings, common: &Common) -> anyhow::Result<En
     Ok(engine)
 }
 
-fn with_sink(engine: Engine, sink: &SinkSettings) -> anyhow::Result<Engine> {
+/// The engine with a sink more.
+#[cfg_attr(not(feature = "connectors"), allow(unused_variables))]
+fn with_sink(engine: Engine, sink: &SinkSettings, settings: &Settings) -> anyhow::Result<Engine> {
     match sink {
         #[cfg(feature = "redis")]
-        SinkSettings::Redis(settings) => {
-            Ok(engine.sink(smartcity::sink::Mirror::of(smartcity::sink::redis::Redis::new(settings.clone())?)))
+        SinkSettings::Redis(redis) => {
+            Ok(engine.sink(smartcity::sink::Mirror::of(smartcity::sink::redis::Redis::new(redis.clone())?)))
         }
+        #[cfg(feature = "kafka")]
+        SinkSettings::Kafka(topic) => Ok(engine.sink(smartcity::sink::Mirror::of(
+            smartcity::sink::kafka::KafkaMirror::new(&settings.kafka, topic.clone())?,
+        ))),
         #[cfg(not(feature = "redis"))]
-        SinkSettings::Redis(_) => {
-            drop(engine);
-            anyhow::bail!(
-                "sinks names redis, which this build does not have: build with --features redis, or leave it out"
-            )
-        }
+        SinkSettings::Redis(_) => Err(not_built("redis")),
+        #[cfg(not(feature = "kafka"))]
+        SinkSettings::Kafka(_) => Err(not_built("kafka")),
     }
+}
+
+#[cfg(not(all(feature = "redis", feature = "kafka")))]
+fn not_built(kind: &str) -> anyhow::Error {
+    anyhow::anyhow!("sinks names {kind}, which this build does not have: build with --features {kind}, or leave it out")
 }
 
 /// How the parts of a running engine fare, whenever that is asked.

@@ -17,7 +17,12 @@ pub struct FilledViews {
 impl FilledViews {
     /// An empty store of generation 1 whose clock stands still at `now`.
     pub fn new(now: Time) -> Self {
-        Self { views: Views::new(1, move || now), tick: now, changed: BTreeMap::new() }
+        Self::of_generation(1, now)
+    }
+
+    /// The same of an engine's `generation`.
+    pub fn of_generation(generation: u64, now: Time) -> Self {
+        Self { views: Views::new(generation, move || now), tick: now, changed: BTreeMap::new() }
     }
 
     /// Changes `view` in the next tick: each key, row and +1 or -1.

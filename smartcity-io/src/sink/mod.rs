@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! StateSink     mirrors views (keys of a store): resets with a snapshot, applies ticks of changes, resets when it lagged
-//!               MemoryMirror: in this process; redis::Redis: keys of a Redis server (feature redis)
+//!               MemoryMirror: in this process; redis::Redis: keys of a Redis server (feature redis);
+//!               kafka::KafkaMirror: a compacted topic (feature kafka)
 //! EmitChanges   every change, in order, to a writer: a pipe, a file
 //! ```
 //!
@@ -12,6 +13,8 @@
 mod changes;
 #[cfg(any(test, feature = "testing"))]
 mod conformance;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod memory;
 mod mirror;
 #[cfg(feature = "redis")]

@@ -12,20 +12,20 @@ use rdkafka::{ClientConfig, ClientContext};
 use crate::source::SourceError;
 
 /// A consumer that keeps its newest statistics.
-pub(super) type Consumer = BaseConsumer<Context>;
+pub(crate) type Consumer = BaseConsumer<Context>;
 
 /// How long a question to the broker may take.
-pub(super) const ANSWER: Duration = Duration::from_secs(2);
+pub(crate) const ANSWER: Duration = Duration::from_secs(2);
 
 /// Takes what the client says unasked.
 #[derive(Debug, Default)]
-pub(super) struct Context {
+pub(crate) struct Context {
     statistics: Mutex<Option<Statistics>>,
 }
 
 impl Context {
     /// The statistics that came since the last call.
-    pub(super) fn take_statistics(&self) -> Option<Statistics> {
+    pub(crate) fn take_statistics(&self) -> Option<Statistics> {
         self.statistics.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take()
     }
 }
@@ -48,12 +48,12 @@ impl ClientContext for Context {
 impl ConsumerContext for Context {}
 
 /// A consumer as configured; refused where a property is unknown or has no such value.
-pub(super) fn consumer(source: &str, config: &ClientConfig) -> Result<Consumer, SourceError> {
+pub(crate) fn consumer(source: &str, config: &ClientConfig) -> Result<Consumer, SourceError> {
     config.create_with_context(Context::default()).map_err(|error| refused(source, &error))
 }
 
 /// The property that a client was refused for, without its value: that may be a password.
-pub(super) fn refused(source: &str, error: &KafkaError) -> SourceError {
+pub(crate) fn refused(source: &str, error: &KafkaError) -> SourceError {
     let message = match error {
         KafkaError::ClientConfig(_, _, property, _) => {
             let hint = "check its name and value; TLS and SASL/SCRAM need the feature kafka-ssl";
@@ -65,7 +65,7 @@ pub(super) fn refused(source: &str, error: &KafkaError) -> SourceError {
 }
 
 /// Whether a question was not answered because we may not ask it.
-pub(super) fn is_forbidden(code: RDKafkaErrorCode) -> bool {
+pub(crate) fn is_forbidden(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(
         code,
@@ -78,7 +78,7 @@ pub(super) fn is_forbidden(code: RDKafkaErrorCode) -> bool {
 }
 
 /// Why a broker gave no answer to a consumer without partitions: it may be away, or refuse us, which comes as an event.
-pub(super) fn unanswered(source: &str, brokers: &str, consumer: &Consumer, error: KafkaError) -> SourceError {
+pub(crate) fn unanswered(source: &str, brokers: &str, consumer: &Consumer, error: KafkaError) -> SourceError {
     let events = std::iter::from_fn(|| consumer.poll(Duration::ZERO)).take(64);
     let mut codes = events.filter_map(|event| event.err()?.rdkafka_error_code());
     match codes.find(|code| is_forbidden(*code)) {
@@ -88,7 +88,7 @@ pub(super) fn unanswered(source: &str, brokers: &str, consumer: &Consumer, error
 }
 
 /// What a question that was not answered, for the reason `code`, means.
-pub(super) fn no_answer(source: &str, brokers: &str, code: Option<RDKafkaErrorCode>, error: KafkaError) -> SourceError {
+pub(crate) fn no_answer(source: &str, brokers: &str, code: Option<RDKafkaErrorCode>, error: KafkaError) -> SourceError {
     match code.filter(|code| is_forbidden(*code)) {
         Some(code) => {
             let message = format!("the broker refuses us ({code}): check security.protocol, the user and the secrets");
@@ -102,7 +102,7 @@ pub(super) fn no_answer(source: &str, brokers: &str, code: Option<RDKafkaErrorCo
 }
 
 /// Numbers of the partitions of a topic; none where there is no such topic.
-pub(super) fn numbers(consumer: &Consumer, topic: &str) -> Result<Vec<i32>, KafkaError> {
+pub(crate) fn numbers(consumer: &Consumer, topic: &str) -> Result<Vec<i32>, KafkaError> {
     let metadata = consumer.fetch_metadata(Some(topic), ANSWER)?;
     let Some(topic) = metadata.topics().iter().find(|of| of.name() == topic) else { return Ok(Vec::new()) };
     match topic.error().map(RDKafkaErrorCode::from) {

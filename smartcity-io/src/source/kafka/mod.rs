@@ -22,13 +22,13 @@
 //! *Tombstones* withdraw the message whose id is their key, and so does a message with the header `withdrawn: true` and a key.
 //! What cannot be decoded is rejected, with its topic, partition and offset.
 
-mod client;
+pub(crate) mod client;
 mod produce;
 mod reader;
 mod settings;
 mod slots;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 

@@ -103,7 +103,7 @@ const OUR_OWN: [&str; 8] = [
 
 impl KafkaSettings {
     /// What is wrong with the settings, and what to do.
-    pub(super) fn fault(&self) -> Option<String> {
+    pub(crate) fn fault(&self) -> Option<String> {
         let properties = || self.client.keys().chain(self.secrets.keys());
         if self.brokers.trim().is_empty() {
             return Some(
@@ -120,7 +120,7 @@ impl KafkaSettings {
     }
 
     /// A client's configuration as far as consumers and producers have it in common.
-    pub(super) fn client(&self) -> ClientConfig {
+    pub(crate) fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         self.set_common(&mut config);
         config
@@ -134,7 +134,7 @@ impl KafkaSettings {
     }
 
     /// The configuration of a consumer.
-    pub(super) fn consumer(&self) -> ClientConfig {
+    pub(crate) fn consumer(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         let kilobytes = self.buffer_kb.clamp(64, 2_000_000);
         let bytes = (u64::from(kilobytes) * 1_024).to_string();

@@ -1,6 +1,6 @@
 //! Against a real broker.
 
-mod broker;
+pub(crate) mod broker;
 mod outage;
 mod produced;
 

@@ -24,7 +24,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A broker of one node, that ends with this value.
-pub(super) struct Broker {
+pub(crate) struct Broker {
     folder: TempDir,
     jars: PathBuf,
     port: u16,
@@ -33,19 +33,19 @@ pub(super) struct Broker {
 
 /// A message to produce.
 #[derive(Clone, Default)]
-pub(super) struct Record {
-    pub(super) partition: i32,
-    pub(super) key: Option<String>,
-    pub(super) value: Option<String>,
-    pub(super) header: Option<(&'static str, &'static str)>,
-    pub(super) at: Option<i64>,
+pub(crate) struct Record {
+    pub(crate) partition: i32,
+    pub(crate) key: Option<String>,
+    pub(crate) value: Option<String>,
+    pub(crate) header: Option<(&'static str, &'static str)>,
+    pub(crate) at: Option<i64>,
 }
 
 static SHARED: Mutex<Weak<Broker>> = Mutex::new(Weak::new());
 
 impl Broker {
     /// The broker that the tests share; says so and gives `None` where there are no jars, and the test is to skip.
-    pub(super) fn shared() -> Option<Arc<Self>> {
+    pub(crate) fn shared() -> Option<Arc<Self>> {
         let mut shared = SHARED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some(broker) = shared.upgrade() {
             return Some(broker);
@@ -56,7 +56,7 @@ impl Broker {
     }
 
     /// A broker of its own, for a test that ends it.
-    pub(super) fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         let jars = std::env::var_os("SMARTCITY_KAFKA_JARS").map(PathBuf::from).unwrap_or_default();
         if !jars.is_dir() {
             skip(
@@ -101,7 +101,7 @@ impl Broker {
     }
 
     /// Starts the process, and waits until it answers.
-    pub(super) fn resume(&self) {
+    pub(crate) fn resume(&self) {
         let log = fs::File::create(self.folder.path().join("stderr")).unwrap();
         let mut command = self.java(&["kafka.Kafka"]);
         let child = command.arg(self.folder.path().join("server.properties")).stderr(log).spawn().unwrap();
@@ -116,14 +116,14 @@ impl Broker {
     }
 
     /// Kills the process; what it wrote stays.
-    pub(super) fn kill(&self) {
+    pub(crate) fn kill(&self) {
         if let Some(mut child) = self.process.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take() {
             let _: io::Result<()> = child.kill();
             let _ = child.wait();
         }
     }
 
-    pub(super) fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
@@ -137,7 +137,7 @@ impl Broker {
         self.config().create().unwrap()
     }
 
-    pub(super) fn create(&self, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
+    pub(crate) fn create(&self, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
         let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
         let new = settings.iter().fold(new, |new, (name, value)| new.set(name, value));
         let admin = self.admin();
@@ -145,12 +145,12 @@ impl Broker {
         created.into_iter().for_each(|outcome| _ = outcome.unwrap());
     }
 
-    pub(super) fn grow(&self, topic: &str, partitions: usize) {
+    pub(crate) fn grow(&self, topic: &str, partitions: usize) {
         let admin = self.admin();
         wait(admin.create_partitions([&NewPartitions::new(topic, partitions)], &AdminOptions::new())).unwrap();
     }
 
-    pub(super) fn delete(&self, topic: &str) {
+    pub(crate) fn delete(&self, topic: &str) {
         let admin = self.admin();
         let deleted = wait(admin.delete_topics(&[topic], &AdminOptions::new())).unwrap();
         deleted.into_iter().for_each(|outcome| _ = outcome.unwrap());
@@ -158,21 +158,21 @@ impl Broker {
     }
 
     /// Deletes the records of partition 0 before `offset`.
-    pub(super) fn cut(&self, topic: &str, offset: i64) {
+    pub(crate) fn cut(&self, topic: &str, offset: i64) {
         let mut offsets = TopicPartitionList::new();
         offsets.add_partition_offset(topic, 0, Offset::Offset(offset)).unwrap();
         let admin = self.admin();
         wait(admin.delete_records(&offsets, &AdminOptions::new())).unwrap();
     }
 
-    pub(super) fn produce(&self, topic: &str, records: impl IntoIterator<Item = Record>) {
+    pub(crate) fn produce(&self, topic: &str, records: impl IntoIterator<Item = Record>) {
         let producer: BaseProducer = self.config().create().unwrap();
         send(&producer, topic, records);
         producer.flush(PATIENCE).unwrap();
     }
 
     /// Produces each list of records in a transaction of its own, which is committed or aborted.
-    pub(super) fn transact(&self, topic: &str, transactions: impl IntoIterator<Item = (bool, Vec<Record>)>) {
+    pub(crate) fn transact(&self, topic: &str, transactions: impl IntoIterator<Item = (bool, Vec<Record>)>) {
         let producer: BaseProducer = self.config().set("transactional.id", topic).create().unwrap();
         producer.init_transactions(PATIENCE).unwrap();
         for (commits, records) in transactions {

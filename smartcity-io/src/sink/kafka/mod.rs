@@ -10,8 +10,9 @@
 //! connect ─▶ fence by the transactional id ─▶ what keys the topic has ─▶ snapshot, and tombstones for the others ─▶ ticks
 //! ```
 //!
-//! What changed is one transaction (of at most [`TRANSACTION_MESSAGES`]), so that who reads committed messages alone sees whole ticks. Create the topic beforehand, with
-//! `cleanup.policy=compact` and as many partitions as it is to keep: a key stays in its partition.
+//! What changed is one transaction (of at most [`TRANSACTION_MESSAGES`]), so that who reads committed messages alone sees whole
+//! ticks. Create the topic beforehand, with `cleanup.policy=compact` and as many partitions as it is to keep: a key stays in its
+//! partition.
 //!
 //! *Fence.* Two engines that write one topic have one transactional id, so the broker stops the one that came first. One of an earlier
 //! generation that comes back finds the other's messages and ends with an error.

@@ -15,25 +15,25 @@ const TOLERANCE: f64 = 0.05;
 
 /// Records for each message of the recording, by region of the pipeline; the stages outside of regions are one.
 const RECORDED: &[(&str, f64)] = &[
-    ("(outside)", 63.88),
+    ("(outside)", 64.27),
     ("Air", 0.15),
     ("Feeds", 1.59),
     ("FreeFlow", 0.28),
     ("Incidents", 0.29),
     ("Locate", 0.76),
     ("Names", 1.03),
-    ("Network", 3.38),
-    ("NetworkWindows", 3.45),
+    ("Network", 3.39),
+    ("NetworkWindows", 3.76),
     ("Quarantine", 0.00),
     ("Reports", 0.05),
     ("RoadWeather", 0.98),
-    ("Roads", 8.91),
-    ("Segments", 28.88),
+    ("Roads", 8.92),
+    ("Segments", 30.12),
     ("Sensors", 0.58),
     ("Summary", 15.62),
-    ("Tracks", 8.53),
+    ("Tracks", 8.60),
     ("Weather", 0.09),
-    ("Zones", 11.69),
+    ("Zones", 11.71),
 ];
 
 /// Keyed updates for each message: what travels between operators to be where its key is. No more than this.

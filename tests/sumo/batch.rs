@@ -8,7 +8,7 @@ mod traffic;
 use std::collections::BTreeMap;
 
 use smartcity::city::congestion::Window;
-use smartcity::model::{Body, City, Heading, Id, Instant, Kmh, Point, Ratio, Reading};
+use smartcity::model::{Body, City, Heading, Id, Instant, Kmh, Point, Ratio, Reading, distance_mm};
 
 use self::matching::{On, Passed, Streets};
 use self::motion::Motion;
@@ -51,13 +51,17 @@ pub(crate) fn batch(city: &City, readings: &[Reading<Instant>]) -> Batch {
         for (at, motion) in Motion::of(&track).into_iter().enumerate() {
             let before = at.checked_sub(1);
             let passed = match before.map_or(Passed::Unknown, |before| streets.between(&track, before, &on)) {
-                Passed::By(_) if motion.stayed => Passed::Along(0), // noise
+                Passed::By(_) if motion.stayed && is_near(&track[at - 1], &track[at]) => Passed::Along(0), // noise
                 passed => passed,
             };
             tell(&mut traffic, &streets, vehicle, &track, at, &on, passed, motion);
         }
     }
     traffic.figures()
+}
+
+fn is_near(before: &Fix, fix: &Fix) -> bool {
+    distance_mm(before.place, fix.place).0 <= motion::ERROR_MM
 }
 
 /// What a fix and the way to it say of the traffic.
@@ -79,7 +83,8 @@ fn tell(
     let speed = fix.speed.filter(|_| !motion.is_distrusted);
     let spot = Some(Spot { weight, speed });
     let mut add = |segment, time, distance, millis, spot| {
-        traffic.add(Sample { segment, time, vehicle, distance, millis, spot, stands: motion.stands });
+        let Motion { stayed, stands, .. } = motion;
+        traffic.add(Sample { segment, time, vehicle, distance, millis, spot, stayed, stands });
     };
     match passed {
         Passed::Unknown => add(here.segment, fix.time, 0, 0, spot),

@@ -1,10 +1,10 @@
 //! How does the whole network run?
 //!
-//! The travel time index is that of the fixes and that of the ways, 0.8 and 0.2 of it: time over the sum of (speed / free-flow
-//! speed) by that time, which is vehicle hours over free-flow vehicle hours. The time is what the fixes on a segment stand for;
-//! the speed is the fixes' own, and that of the ways on the segment. Each stands alone where the other is missing, so a feed
-//! without speeds has an index too. Mean speeds are taken together likewise. docs/accuracy.md has how near that is to the truth
-//! of simulated hours. Fixes inside junctions must not be left out of it. Lengths and shares count the segments with such a speed.
+//! The travel time index is time over the sum of (speed / free-flow speed) by that time: vehicle hours over free-flow vehicle
+//! hours. The time is what the fixes on a segment stand for; the speed is the fixes' own and that of the ways on the segment, taken
+//! together by the rule of a single street ([`super::congestion`]). So a network of one street runs as that street does, and a
+//! feed without speeds has an index too. Mean speeds are taken together likewise. docs/accuracy.md has how near that is to the truth of
+//! simulated hours. Fixes inside junctions must not be left out of it. Lengths and shares count the segments with such a speed.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ pub const NETWORK_WINDOWS: View<Window, Network> = View::new("network_windows");
 /// Figures of a set of segments, over a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Network {
-    /// Fixes behind the figures.
+    /// Fixes and camera readings behind the figures.
     pub samples: u32,
     /// Mean speed, of fixes and of ways.
     pub speed: Kmh,
@@ -40,7 +40,7 @@ pub struct Network {
 /// A segment's part in the figures of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Part {
-    fixes: i64,
+    samples: i64,
     /// Time that the fixes stand for, milliseconds.
     weight: i64,
     /// That of those whose speed is known.
@@ -51,9 +51,11 @@ pub struct Part {
     ratios: i64,
     /// Time that the fixes stand for on segments whose ways are known, milliseconds.
     way_weight: i64,
-    /// Sum of the speeds of the ways by that time.
+    /// Time of these ways, milliseconds.
+    way_millis: i64,
+    /// Sum of the speeds of the ways by the time of the fixes.
     ways: i64,
-    /// Sum of these speeds relative to free flow by that time.
+    /// Sum of these speeds relative to free flow by the time of the fixes.
     way_ratios: i64,
     length: Millimetres,
     congested: bool,
@@ -72,12 +74,13 @@ impl Part {
         }
         let ways = way_weight * flow.way_speed().unwrap_or_default();
         Some(Self {
-            fixes: flow.fixes,
+            samples: traffic.samples.into(),
             weight: flow.weight,
             spot_weight: flow.spot_weight,
             spots: flow.spots,
             ratios: relative(flow.spots),
             way_weight,
+            way_millis: if way_weight > 0 { flow.millis } else { 0 },
             ways,
             way_ratios: relative(ways),
             length: free_flow.length,
@@ -93,6 +96,9 @@ const CONGESTED_BELOW: Ratio = Ratio(9_000);
 /// A segment is severely congested below this share of free flow.
 const SEVERE_BELOW: Ratio = Ratio(5_000);
 
+/// Everyone standing has no finite travel time: a thousandth of free flow stands for it.
+const LONGEST_INDEX: Ratio = Ratio(10_000_000);
+
 /// No street's free flow counts as slower: 1 km/h.
 const SLOWEST_FREE_FLOW: Kmh = Kmh(1_000);
 
@@ -100,33 +106,18 @@ const SLOWEST_FREE_FLOW: Kmh = Kmh(1_000);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NetworkSum {
     parts: i64,
-    fixes: i64,
+    samples: i64,
     weight: i64,
     spot_weight: i64,
     spots: i64,
     ratios: i64,
     way_weight: i64,
+    way_millis: i64,
     ways: i64,
     way_ratios: i64,
     observed: i64,
     congested: i64,
     severe: i64,
-}
-
-impl NetworkSum {
-    /// Four parts of what fixes say and one of what ways say, or what there is.
-    fn blend(of_fixes: Option<i64>, of_ways: Option<i64>) -> Option<i64> {
-        match (of_fixes, of_ways) {
-            (Some(of_fixes), Some(of_ways)) => Some((4 * of_fixes + of_ways) / 5),
-            (one, other) => one.or(other),
-        }
-    }
-
-    /// Time over the sum of relative speeds by that time, ten-thousandths. Everyone standing has no finite travel time; a
-    /// thousandth of free flow stands for it.
-    fn index(time: i64, ratios: i64) -> Option<i64> {
-        (time > 0).then(|| (i128::from(time) * 10_000_000 / i128::from(ratios.max(time))) as i64)
-    }
 }
 
 impl Aggregate<Part> for NetworkSum {
@@ -136,12 +127,13 @@ impl Aggregate<Part> for NetworkSum {
         let length = part.length.0;
         let part = Self {
             parts: 1,
-            fixes: part.fixes,
+            samples: part.samples,
             weight: part.weight,
             spot_weight: part.spot_weight,
             spots: part.spots,
             ratios: part.ratios,
             way_weight: part.way_weight,
+            way_millis: part.way_millis,
             ways: part.ways,
             way_ratios: part.way_ratios,
             observed: length,
@@ -152,15 +144,24 @@ impl Aggregate<Part> for NetworkSum {
     }
 
     fn output(&self) -> Option<Network> {
-        // As in a street: where most fixes have no speed, the few do not speak for the rest.
-        let spot_weight = if 2 * self.spot_weight >= self.weight { self.spot_weight } else { 0 };
-        let mean = |speeds: i64, weight: i64| (weight > 0).then(|| speeds / weight);
-        let speed = Self::blend(mean(self.spots, spot_weight), mean(self.ways, self.way_weight))?;
-        let index = Self::blend(Self::index(spot_weight, self.ratios), Self::index(self.way_weight, self.way_ratios))?;
+        let flow = Flow {
+            weight: self.weight,
+            spot_weight: self.spot_weight,
+            spots: self.spots,
+            millis: self.way_millis,
+            ..Flow::default()
+        };
+        let says = flow.spot_speed().is_some();
+        // Thousandths of the unit of the sums, so that the index is exact to its last digit.
+        let mean = |sum: i64, weight: i64| (weight > 0).then(|| (i128::from(sum) * 1_000 / i128::from(weight)) as i64);
+        let blend = |spots: i64, ways: i64| {
+            flow.blend(mean(spots, self.spot_weight).filter(|_| says), mean(ways, self.way_weight))
+        };
+        let (speed, ratio) = (blend(self.spots, self.ways)?, blend(self.ratios, self.way_ratios)?);
         (self.parts > 0).then(|| Network {
-            samples: self.fixes as u32,
-            speed: Kmh(speed),
-            travel_time_index: Ratio(index),
+            samples: self.samples as u32,
+            speed: Kmh(speed / 1_000),
+            travel_time_index: Ratio(LONGEST_INDEX.0 * 1_000 / ratio.max(1_000)),
             observed: Millimetres(self.observed),
             congested_share: Ratio::of(self.congested, self.observed).unwrap_or_default(),
             severe_share: Ratio::of(self.severe, self.observed).unwrap_or_default(),
@@ -174,12 +175,13 @@ impl Aggregate<Self> for NetworkSum {
     fn add(&mut self, other: Self, diff: Diff) {
         let times = diff as i64;
         self.parts += times * other.parts;
-        self.fixes += times * other.fixes;
+        self.samples += times * other.samples;
         self.weight += times * other.weight;
         self.spot_weight += times * other.spot_weight;
         self.spots += times * other.spots;
         self.ratios += times * other.ratios;
         self.way_weight += times * other.way_weight;
+        self.way_millis += times * other.way_millis;
         self.ways += times * other.ways;
         self.way_ratios += times * other.way_ratios;
         self.observed += times * other.observed;

@@ -22,6 +22,10 @@ pub const TOO_FAST: Kmh = Kmh(180_000);
 /// How far two fixes may be off together: 15 m each, the accuracy of a receiver among houses.
 pub const POSITION_ERROR: Millimetres = Millimetres(30_000);
 
+/// Of many fixes of a receiver that stands, two are further apart than [`POSITION_ERROR`] now and then; none are by this much. With
+/// a scatter of 10 m in each direction, of ten thousand pairs a thousand are 30 m apart, and one is 60 m.
+pub const SURELY_APART: Millimetres = Millimetres(2 * POSITION_ERROR.0);
+
 /// Why a vehicle's motion is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -30,8 +34,8 @@ pub enum Implausible {
     TooFast,
     /// It moved much faster than it reported.
     ContradictsReport,
-    /// It reports again and again that it stands, while its track moves on.
-    AlwaysStanding,
+    /// Its track contradicts the speeds that it reports, again and again: they are not used.
+    UnreliableReports,
 }
 
 /// A vehicle as last seen.
@@ -68,7 +72,7 @@ pub struct Vehicle {
 impl Vehicle {
     /// Its speed: as reported, where that can be believed, else from its track, else zero.
     pub fn speed(&self) -> Kmh {
-        let believed = self.reported_speed.filter(|_| self.implausible != Some(Implausible::AlwaysStanding));
+        let believed = self.reported_speed.filter(|_| self.implausible != Some(Implausible::UnreliableReports));
         believed.or(self.track_speed).unwrap_or_default()
     }
 

@@ -23,6 +23,7 @@ pub(super) struct Sample {
     pub(super) distance: i64,
     pub(super) millis: i64,
     pub(super) spot: Option<Spot>,
+    pub(super) stayed: bool,
     pub(super) stands: bool,
 }
 
@@ -76,18 +77,26 @@ impl Sums {
         (self.millis > 0).then(|| self.distance.max(0) * 3_600 / self.millis)
     }
 
-    /// (a A + P) / (a + 1), or the one that there is; A where at least half of the fixes, by time, say it. In parts of an hour.
+    /// The mean of the spot speeds, where at least half of the fixes, by time, have one.
+    fn spot_speed(&self) -> Option<i64> {
+        (self.spot_weight > 0 && 2 * self.spot_weight >= self.weight).then(|| self.spots / self.spot_weight)
+    }
+
     fn speed(&self) -> Option<i64> {
-        let says = self.spot_weight > 0 && 2 * self.spot_weight >= self.weight;
-        match (says.then(|| self.spots / self.spot_weight), self.way_speed()) {
-            (Some(spot), Some(way)) => {
-                let (spots, millis) = (720_000 + self.spot_weight, self.millis.min(40_000));
-                let square = millis * millis / 40_000;
-                let ways = 90 * square * square / 40_000;
-                Some((spots * spot + ways * way) / (spots + ways))
-            }
-            (one, other) => one.or(other),
+        together(self.spot_speed(), self.spot_weight, self.way_speed(), self.millis)
+    }
+}
+
+/// (a A + P) / (a + 1), or the one that there is. In parts of an hour.
+fn together(spot: Option<i64>, spot_weight: i64, way: Option<i64>, millis: i64) -> Option<i64> {
+    match (spot, way) {
+        (Some(spot), Some(way)) => {
+            let (spots, millis) = (720_000 + spot_weight, millis.min(40_000));
+            let square = millis * millis / 40_000;
+            let ways = 90 * square * square / 40_000;
+            Some((spots * spot + ways * way) / (spots + ways))
         }
+        (one, other) => one.or(other),
     }
 }
 
@@ -100,6 +109,7 @@ struct NetworkSums {
     spots: i64,
     ratios: i64,
     way_weight: i64,
+    way_millis: i64,
     ways: i64,
     way_ratios: i64,
 }
@@ -134,12 +144,16 @@ impl Traffic {
             let standing = distinct(&|sample| sample.stands && sample.spot.is_some());
             let moved = distinct(&|sample| {
                 let speed = sample.spot.and_then(|spot| spot.speed).unwrap_or(0);
-                !sample.stands && (sample.distance >= 10_000 || speed > 5_000)
+                !sample.stands && (!sample.stayed && sample.distance >= 10_000 || speed > 5_000)
             });
             let is_slow = Sums::of(samples.clone(), false).speed().is_some_and(|speed| 2 * speed < free_flow);
             let is_queue = !standing.is_empty() && is_slow && !moved.is_empty()
                 || standing.len() >= 2 && standing.len() >= moved.len();
 
+            let vehicles = distinct(&|sample| sample.spot.is_some());
+            if vehicles.len() == 1 && moved.is_empty() {
+                continue; // it may be parked
+            }
             let sums = Sums::of(samples.clone(), is_queue);
             let Some(own) = sums.speed() else { continue };
             let trailing = Sums::of(self.between(segment, end - TRAILING_MS, end), is_queue).speed().unwrap_or(own);
@@ -165,21 +179,20 @@ impl NetworkSums {
         self.spots += sums.spots;
         self.ratios += sums.spots * 1_000 / free_flow;
         self.way_weight += way_weight;
+        self.way_millis += if way_weight > 0 { sums.millis } else { 0 };
         self.ways += ways;
         self.way_ratios += ways * 1_000 / free_flow;
     }
 
-    /// Samples, speed and travel time index: 0.8 of what the fixes say and 0.2 of what the ways say, or what there is.
+    /// Samples, speed and travel time index: what the fixes say and what the ways say, taken together as on a street.
     fn figures(&self) -> Option<(u32, Kmh, Ratio)> {
-        let spot_weight = if 2 * self.spot_weight >= self.weight { self.spot_weight } else { 0 };
-        let blend = |fixes: Option<i64>, ways: Option<i64>| match (fixes, ways) {
-            (Some(fixes), Some(ways)) => Some((4 * fixes + ways) / 5),
-            (one, other) => one.or(other),
+        let says = self.spot_weight > 0 && 2 * self.spot_weight >= self.weight;
+        let mean = |sum: i64, weight: i64, is_known: bool| (is_known && weight > 0).then(|| sum * 1_000 / weight);
+        let figure = |spots: i64, ways: i64| {
+            let way = mean(ways, self.way_weight, true);
+            together(mean(spots, self.spot_weight, says), self.spot_weight, way, self.way_millis)
         };
-        let mean = |sum: i64, weight: i64| (weight > 0).then(|| sum / weight);
-        let index = |ratios: i64, weight: i64| (weight > 0).then(|| weight * 10_000_000 / ratios.max(weight));
-        let speed = blend(mean(self.spots, spot_weight), mean(self.ways, self.way_weight))?;
-        let index = blend(index(self.ratios, spot_weight), index(self.way_ratios, self.way_weight))?;
-        Some((self.fixes as u32, Kmh(speed), Ratio(index)))
+        let (speed, ratio) = (figure(self.spots, self.ways)?, figure(self.ratios, self.way_ratios)?);
+        Some((self.fixes as u32, Kmh(speed / 1_000), Ratio(10_000_000_000 / ratio.max(1_000))))
     }
 }

@@ -126,13 +126,7 @@ impl Flow {
     /// assert_eq!((spot.speed(), way.speed()), (Some(Kmh(30_000)), Some(Kmh(21_780))));
     /// ```
     pub fn speed(&self) -> Option<Kmh> {
-        let vehicles = match (self.spot_speed(), self.way_speed()) {
-            (Some(spot), Some(way)) => {
-                let (spots, ways) = self.spots_to_ways();
-                Some((spots * spot + ways * way) / (spots + ways))
-            }
-            (one, other) => one.or(other),
-        };
+        let vehicles = self.blend(self.spot_speed(), self.way_speed());
         // One over the mean pace. A pace is at least 7 million, so its whole nanoseconds are exact enough.
         let cameras = (self.cameras > 0).then(|| NANOS_PER_HOUR / (self.paces / self.cameras).max(1));
         let speed = match (vehicles, cameras) {
@@ -145,14 +139,18 @@ impl Flow {
         Some(Kmh(speed))
     }
 
-    /// How much the spot speeds count against the ways: 1/5 and the hours that they stand for, against 1. The positions' error
-    /// makes the speed of a short way uncertain; so ways of less than 40 s in all count by the fourth power of their time.
-    fn spots_to_ways(&self) -> (i64, i64) {
+    /// What the spot speeds say and what the ways say, taken together, or what there is: 1/5 and the hours that the spot speeds
+    /// stand for, against 1. The positions' error makes the speed of a short way uncertain; so ways of less than 40 s in all count
+    /// by the fourth power of their time.
+    pub(in crate::city) fn blend(&self, spots: Option<i64>, ways: Option<i64>) -> Option<i64> {
         const HOUR_MS: i64 = 3_600_000;
         const SURE_MS: i64 = 40_000;
+        let (Some(of_spots), Some(of_ways)) = (spots, ways) else { return spots.or(ways) };
         let time = self.millis.clamp(0, SURE_MS);
         let square = time * time / SURE_MS;
-        (HOUR_MS / 5 + self.spot_weight, HOUR_MS / SURE_MS * square * square / SURE_MS)
+        let spots = i128::from(HOUR_MS / 5 + self.spot_weight);
+        let ways = i128::from(HOUR_MS / SURE_MS * square * square / SURE_MS);
+        Some(((spots * i128::from(of_spots) + ways * i128::from(of_ways)) / (spots + ways)) as i64)
     }
 
     /// [`Flow::speed`], drawn to that of a longer while, `trailing`, as if that were two more fixes: few samples are noise.
@@ -205,6 +203,11 @@ impl Distinct {
         self.moved += u32::from(counts.moved > 0);
         self.standing += u32::from(counts.standing > 0);
         self.seen += u32::from(counts.fixes > 0 || counts.standing > 0);
+    }
+
+    /// Whether all that is known is one vehicle that was not seen to move: it may be parked.
+    pub fn is_one_that_stands(self) -> bool {
+        self.seen == 1 && self.moved == 0
     }
 
     /// Whether those who stand are a queue: the others get on slowly, at less than half of free flow; or at least two stand, and

@@ -24,6 +24,7 @@
 //! A vehicle that has stood at one place for more than two minutes is parked, or delivers, and is not in the traffic. But a
 //! street full of standing vehicles is a jam: where at least two stand so, and no fewer than move, they are a *queue* and count.
 //! So they do where the others move at less than half of free flow.
+//! One vehicle that was not seen to move, and nothing else, is no traffic: nobody can tell whether it is parked.
 //!
 //! A sample counts in the sliding window from its tick until five minutes after its event (or its tick, for an event ahead of
 //! the clock), in steps of five seconds; of a camera the newest reading counts for as long as it lives. Tumbling windows go by

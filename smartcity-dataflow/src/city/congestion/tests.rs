@@ -259,6 +259,22 @@ fn a_parked_car_is_no_traffic() {
 }
 
 #[test]
+fn of_one_vehicle_that_was_not_seen_to_move_nobody_knows_whether_it_is_traffic() {
+    let jitters = |event| drives("v", event, 0);
+    check(
+        &[at(0, is(50)), jitters(10), jitters(40), drives("w", 50, 30)],
+        expect![[r#"
+        0:50 +1 3 of 2, 10.0 km/h, Stationary, Low
+        5:10 +1 2 of 2, 12.5 km/h, Queuing, Low
+        5:10 -1 3 of 2, 10.0 km/h, Stationary, Low
+        5:40 +1 1 of 1, 16.6 km/h, Queuing, Low
+        5:40 -1 2 of 2, 12.5 km/h, Queuing, Low
+        5:50 -1 1 of 1, 16.6 km/h, Queuing, Low
+    "#]],
+    );
+}
+
+#[test]
 fn where_nobody_moves_two_that_stand_are_a_jam() {
     check(
         &[stands("v", 10), stands("w", 20)],

@@ -92,13 +92,13 @@ fn the_travel_time_index_weighs_by_time_and_the_shares_weigh_length() {
 }
 
 #[test]
-fn fixes_are_four_parts_and_ways_one() {
+fn fixes_and_ways_are_taken_together_as_on_a_street() {
     let with_way = Observed { way: (100, 9), ..SEEN }; // 40 km/h
     check(
         &[at(1, with_way)],
         expect![[r#"
-        1 +1 (2, 24, 22500, 100, 100, 100)
-    "#]],
+            1 +1 (2, 20, 24711, 100, 100, 100)
+        "#]],
     );
     let without_speeds = Observed { known_seconds: 0, speed: 0, ..with_way };
     check(
@@ -115,12 +115,12 @@ fn where_most_fixes_have_no_speed_the_ways_speak_alone() {
     check(
         &[at(1, SEEN), at(2, without_speeds), at(3, SEEN)],
         expect![[r#"
-        1 +1 (2, 20, 25000, 100, 100, 100)
-        2 -1 (2, 20, 25000, 100, 100, 100)
-        2 +1 (4, 40, 12500, 200, 100, 100)
-        3 -1 (4, 40, 12500, 200, 100, 100)
-        3 +1 (6, 24, 22500, 300, 100, 100)
-    "#]],
+            1 +1 (2, 20, 25000, 100, 100, 100)
+            2 -1 (2, 20, 25000, 100, 100, 100)
+            2 +1 (4, 40, 12500, 200, 100, 100)
+            3 -1 (4, 40, 12500, 200, 100, 100)
+            3 +1 (6, 20, 24731, 300, 100, 100)
+        "#]],
     );
 }
 
@@ -157,8 +157,8 @@ fn a_flood_of_fixes_does_not_overflow() {
     check(
         &[at(1, flood)],
         expect![[r#"
-        1 +1 (100000000, 401, 571, 100, 0, 0)
-    "#]],
+            1 +1 (100000000, 500, 20, 100, 0, 0)
+        "#]],
     );
 }
 
@@ -174,16 +174,24 @@ fn figures(observed: &[Observed]) -> Option<Network> {
     // Metres an hour, by milliseconds.
     let spots = |seen: &Observed| seen.known_seconds * seen.speed * 1_000_000;
     let ways = |seen: &Observed| of_way(seen).map_or(0, |speed| seen.seconds * speed * 1_000);
+    // Thousandths of a metre an hour, millionths of free flow.
     let mean = |of: &dyn Fn(&Observed) -> i64, time: i64| {
-        let index =
-            || (time as i128 * 10_000_000 / sum(&|seen| of(seen) * 1_000 / free(seen)).max(time) as i128) as i64;
-        (time > 0).then(|| (sum(of) / time, index()))
+        let ratio = || (i128::from(sum(&|seen| of(seen) * 1_000 / free(seen))) * 1_000 / i128::from(time)) as i64;
+        (time > 0).then(|| ((i128::from(sum(of)) * 1_000 / i128::from(time)) as i64, ratio()))
     };
     let of_fixes = if 2 * known >= time { mean(&spots, known) } else { None };
-    let (speed, index) = match (of_fixes, mean(&ways, under_way)) {
-        (Some(fixes), Some(ways)) => ((4 * fixes.0 + ways.0) / 5, (4 * fixes.1 + ways.1) / 5),
-        (fixes, ways) => fixes.or(ways)?,
+    let of_ways = mean(&ways, under_way);
+    // Parts of an hour: a fifth and the time of the spot speeds, against that of the ways up to 40 s, to the fourth power.
+    let took = sum(&|seen| if of_way(seen).is_some() { seen.way.1 * 1_000 } else { 0 }).min(40_000);
+    let parts = [720_000 + known, (took * took / 40_000).pow(2) * 90 / 40_000].map(i128::from);
+    let together = |which: fn((i64, i64)) -> i64| match (of_fixes.map(which), of_ways.map(which)) {
+        (Some(fixes), Some(ways)) => {
+            let both = parts[0] * i128::from(fixes) + parts[1] * i128::from(ways);
+            Some((both / (parts[0] + parts[1])) as i64)
+        }
+        (fixes, ways) => fixes.or(ways),
     };
+    let (speed, ratio) = (together(|(speed, _)| speed)?, together(|(_, ratio)| ratio)?);
     let length = sum(&|seen| seen.length * 1_000);
     let below = |per_cent: i64| {
         sum(&|seen| {
@@ -192,8 +200,8 @@ fn figures(observed: &[Observed]) -> Option<Network> {
     };
     Some(Network {
         samples: sum(&|seen| seen.fixes) as u32,
-        speed: Kmh(speed),
-        travel_time_index: Ratio(index),
+        speed: Kmh(speed / 1_000),
+        travel_time_index: Ratio(10_000_000_000 / ratio.max(1_000)),
         observed: Millimetres(length),
         congested_share: Ratio(below(90) * 10_000 / length),
         severe_share: Ratio(below(50) * 10_000 / length),

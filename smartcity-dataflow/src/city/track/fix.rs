@@ -14,6 +14,7 @@ use crate::model::{
 use crate::{Diff, Time};
 
 use super::Told;
+use super::motion::Verdict;
 
 /// What orders the fixes of a track: event time, then where it was read.
 pub(super) type Key = (Millis, Origin);
@@ -38,6 +39,8 @@ pub(super) struct Kept {
     pub(super) heading: Option<Heading>,
     unusable: Unusable,
     about: Rc<About>,
+    /// What the track up to it says of the speeds that are reported.
+    pub(super) verdict: Verdict,
     /// What was told of it; `None` before anything was.
     pub(super) told: Option<Outcome>,
 }
@@ -57,16 +60,27 @@ pub(super) struct Outcome {
     pub(super) track_speed: Option<Mph>,
     pub(super) track_heading: Option<Heading>,
     pub(super) implausible: Option<Implausible>,
-    /// Whether the vehicle stands here for so long that it is no traffic.
+    pub(super) stance: Stance,
+}
+
+/// What the fixes around one say of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Stance {
+    /// Whether the vehicle stands here outside of the traffic.
     pub(super) stands: bool,
-    /// Whether its reported speed is contradicted by its track again and again.
+    /// Whether its reported speed is not believed: its track contradicts what it reports again and again.
     pub(super) is_distrusted: bool,
 }
 
 impl Outcome {
+    /// Whether the track says that the vehicle did not move.
+    pub(super) fn is_still(&self) -> bool {
+        self.track_speed == Some(Mph::ZERO)
+    }
+
     /// Whether two outcomes say the same of the traffic.
     fn is_same_traffic(&self, other: &Self) -> bool {
-        let of = |outcome: &Self| (outcome.gap, outcome.stands, outcome.is_distrusted);
+        let of = |outcome: &Self| (outcome.gap, outcome.stance, outcome.is_still());
         of(self) == of(other) && self.on == other.on && self.arrival == other.arrival
     }
 }
@@ -109,6 +123,7 @@ impl Kept {
             heading,
             unusable,
             about: known.unwrap_or_else(|| Rc::new(about)),
+            verdict: Verdict::default(),
             told: None,
         })
     }
@@ -128,7 +143,7 @@ impl Kept {
         let outcome = self.told.as_ref().unwrap_or(&unknown);
         let reported_speed = self.reported_speed();
         let track_speed = outcome.track_speed.map(|speed| Kmh(speed.get().into()));
-        let always_standing = outcome.is_distrusted.then_some(Implausible::AlwaysStanding);
+        let distrusted = outcome.stance.is_distrusted.then_some(Implausible::UnreliableReports);
         let mut vehicle = Vehicle {
             time: self.time,
             place: self.place,
@@ -137,21 +152,22 @@ impl Kept {
             track_speed,
             track_heading: outcome.track_heading,
             moving: false,
-            implausible: always_standing.or(outcome.implausible),
+            implausible: distrusted.or(outcome.implausible),
             segment: outcome.on.as_ref().map(|(street, _)| street.segment.id),
             zone: outcome.zone,
             kind,
             vehicle_type: self.about.vehicle_type,
             details: self.about.details,
         };
-        vehicle.moving = vehicle.speed() > MOVING_ABOVE && !outcome.stands;
+        vehicle.moving = vehicle.speed() > MOVING_ABOVE && !outcome.stance.stands;
         vehicle
     }
 
     /// What is odd about the fix, as told.
     pub(super) fn flags(&self) -> impl Iterator<Item = Flag> {
         let flags = self.told.as_ref().map(|outcome| {
-            let contradicts = outcome.is_distrusted || outcome.implausible == Some(Implausible::ContradictsReport);
+            let contradicts =
+                outcome.stance.is_distrusted || outcome.implausible == Some(Implausible::ContradictsReport);
             [
                 (self.unusable.speed, Flag::SpeedNotReported),
                 (self.unusable.heading, Flag::HeadingNotReported),
@@ -170,12 +186,7 @@ impl Kept {
 
     /// Whether the vehicle stands outside of the traffic.
     pub(super) fn stands(&self) -> bool {
-        self.told.as_ref().is_some_and(|told| told.stands)
-    }
-
-    /// Whether its reported speed is not believed.
-    pub(super) fn is_distrusted(&self) -> bool {
-        self.told.as_ref().is_some_and(|told| told.is_distrusted)
+        self.told.as_ref().is_some_and(|told| told.stance.stands)
     }
 
     /// Tells what follows from the fix; what was told before is taken back as far as it differs.
@@ -235,8 +246,9 @@ impl Kept {
         let Some((street, along)) = &outcome.on else { return };
         let gap = outcome.gap.map_or(0, |gap| gap.get().into());
         let sample = |street: &Street, time, distance, millis: i64, spot: Option<Spot>| {
-            let moved = !outcome.stands
-                && (distance >= MOVED.0 || spot.is_some_and(|spot| spot.speed > Some(MOVING_ABOVE.0 as i32)));
+            let reports_motion = spot.is_some_and(|spot| spot.speed > Some(MOVING_ABOVE.0 as i32));
+            let has_moved = !outcome.is_still() && distance >= MOVED.0;
+            let moved = !outcome.stance.stands && (has_moved || reports_motion);
             let sample = Sample {
                 time: Millis(time),
                 arrived: self.arrived,
@@ -245,12 +257,12 @@ impl Kept {
                 distance: distance as i32,
                 millis: millis as i32,
                 moved,
-                stands: outcome.stands,
+                stands: outcome.stance.stands,
             };
             Told::Sample { segment: street.segment.id, road: street.segment.road, sample }
         };
         let weight = outcome.gap.map_or(MAX_WEIGHT_MS, |gap| gap.get()).min(MAX_WEIGHT_MS);
-        let speed = self.reported_speed().filter(|_| !outcome.is_distrusted).map(|speed| speed.0 as i32);
+        let speed = self.reported_speed().filter(|_| !outcome.stance.is_distrusted).map(|speed| speed.0 as i32);
         let spot = Some(Spot { weight, speed });
         match &outcome.arrival {
             Arrival::Unknown => tell(sample(street, self.time.0, 0, 0, spot), diff),

@@ -7,13 +7,15 @@ use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
-use super::fix::{Arrival, Kept, Key, Mph, Outcome};
+use super::fix::{Arrival, Kept, Key, Outcome, Stance};
 use super::lattice::Lattice;
+use super::motion::{Belief, Recent, Verdict};
 use super::{CONTEXT_MS, LAG, Logged, MAX_GAP_MS, Rules, Told, motion};
 use crate::Time;
 use crate::city::map::{Map, Street};
 use crate::city::matching::{Candidate, Move, move_between};
-use crate::model::{Id, Kind, Millis, distance_mm};
+use crate::city::vehicles::POSITION_ERROR;
+use crate::model::{Id, Kind, Millis, distance_mm, is_within};
 use crate::operators::{AsOf, Turn};
 
 /// The fixes of a device in one feed.
@@ -24,6 +26,13 @@ pub(super) struct Track {
     lattice: Lattice,
     /// How many of the fixes have flags.
     pub(super) flagged: usize,
+    /// Event times of the last verdict that contradicts a report, of one that confirms it, and of the last fix of which it is open
+    /// whether it is believed; or later.
+    contradicted: Option<Millis>,
+    confirmed: Option<Millis>,
+    open: Option<Millis>,
+    /// The verdicts before the newest fix; none while no report is contradicted.
+    recent: Option<Box<Recent>>,
 }
 
 impl Track {
@@ -31,6 +40,7 @@ impl Track {
     pub(super) fn forget(&mut self, vehicle: Id, turn: &mut Turn<'_, Logged, Told>, rules: &Rules) {
         while let Some(fix) = self.fixes.pop_front_if(|fix| rules.forgets(fix) <= turn.now()) {
             self.lattice.forget_first();
+            self.recent.iter_mut().for_each(|recent| recent.forget_first());
             self.flagged -= usize::from(fix.is_flagged());
             for flag in fix.flags() {
                 turn.emit(Told::DeviceFlag(vehicle, flag), -1);
@@ -110,6 +120,9 @@ impl Track {
         maps: &AsOf<Rc<Map>>,
     ) {
         touched.sort_unstable();
+        for key in &touched {
+            self.judge(key);
+        }
         let appended = self.fixes.iter().rev().take_while(|fix| fix.told.is_none()).count();
         let appended = self.fixes.len() - appended;
         let newest = self.fixes.get(appended).map(Kept::key);
@@ -126,6 +139,62 @@ impl Track {
         }
     }
 
+    /// Judges the reports up to a fix that came or went, and those after it whose steps may begin before it.
+    fn judge(&mut self, key: &Key) {
+        for at in self.place(key)..self.fixes.len() {
+            let time = self.fixes[at].time;
+            if time.0 - key.0.0 > CONTEXT_MS {
+                break;
+            }
+            let verdict = motion::verdict(&self.fixes, at);
+            self.fixes[at].verdict = verdict;
+            if matches!(verdict, Verdict::Faster(_) | Verdict::Slower(_)) {
+                self.contradicted = self.contradicted.max(Some(time));
+            }
+        }
+    }
+
+    /// Whether a time is not longer before a fix than what is told of it depends on.
+    fn is_within_context(&self, time: Option<Millis>, at: usize) -> bool {
+        time.is_some_and(|time| time.0 >= self.fixes[at].time.0 - CONTEXT_MS)
+    }
+
+    /// Whether the speeds are believed that the newest fixes report, from `first` on; and others before them, where that may have
+    /// changed: from which on.
+    fn newest_beliefs(&mut self, first: usize) -> (usize, Vec<Belief>) {
+        let newest = first..self.fixes.len();
+        let is_contradicted = self.is_within_context(self.contradicted, first);
+        if !is_contradicted {
+            self.recent = None;
+        }
+        let mut beliefs = Vec::with_capacity(if is_contradicted { newest.len() } else { 0 });
+        for at in newest.clone() {
+            let fix = &self.fixes[at];
+            if fix.verdict == Verdict::Confirmed {
+                self.confirmed = Some(fix.time);
+            }
+            let is_open = if is_contradicted {
+                let recent = self.recent.get_or_insert_with(|| Box::new(Recent::before(&self.fixes, at)));
+                let belief = recent.belief(&self.fixes, at);
+                beliefs.push(belief);
+                belief.is_open
+            } else {
+                self.confirmed.is_none_or(|time| !motion::settles(time.0, fix))
+            };
+            if is_open {
+                self.open = Some(fix.time);
+            }
+        }
+        let is_verdict = |fix: &Kept| fix.verdict != Verdict::Silent;
+        let may_amend = is_contradicted && self.is_within_context(self.open, first);
+        if may_amend && self.fixes.range(newest).any(is_verdict) {
+            let since = self.fixes[first].time.0 - CONTEXT_MS;
+            let from = self.fixes.partition_point(|fix| fix.time.0 < since).min(first.saturating_sub(LAG));
+            return (from, motion::beliefs(&self.fixes, from));
+        }
+        (first, beliefs)
+    }
+
     /// Tells what follows from the fixes from `first` on, the newest, and amends those before them.
     fn amend_end(
         &mut self,
@@ -139,49 +208,32 @@ impl Track {
         let decided = self.decide(first, last, maps);
         let stays: Vec<_> = (first..=last).filter_map(|at| motion::stay(&self.fixes, at)).collect();
         let is_in_stay = |at| stays.iter().any(|stay: &RangeInclusive<usize>| stay.contains(&at));
-        let contradicted: Vec<_> = (first..=last).filter_map(|at| motion::contradiction(&self.fixes, at)).collect();
-        let is_contradicted = |at| contradicted.iter().any(|fixes: &RangeInclusive<usize>| fixes.contains(&at));
-        for at in first.saturating_sub(LAG)..=last {
+        let recent = first.saturating_sub(LAG);
+        let (from, beliefs) = self.newest_beliefs(first);
+        let is_distrusted = |at: usize, told: Option<&Outcome>| match at.checked_sub(from) {
+            Some(number) => beliefs.get(number).is_some_and(|belief| belief.is_distrusted),
+            None => told.is_some_and(|told| told.stance.is_distrusted),
+        };
+        for at in recent..=last {
+            let fix = &self.fixes[at];
             // What stood before still does, but for a fix that was alone until now.
-            let stood = at < first && at + 1 < first && self.fixes[at].stands();
+            let stood = at < first && at + 1 < first && fix.stands();
             let stood_alone_or_long = at + 1 == first && (motion::stay(&self.fixes, at).is_some());
             let stands = stood || stood_alone_or_long || is_in_stay(at) || motion::stands_alone(&self.fixes, at);
-            let is_distrusted = self.is_distrusted(at, self.fixes[at].is_distrusted() || is_contradicted(at));
-            let outcome = self.outcome(at, at >= first, Stance { stands, is_distrusted }, &decided, maps);
+            let stance = Stance { stands, is_distrusted: is_distrusted(at, fix.told.as_ref()) };
+            let outcome = self.outcome(at, at >= first, stance, &decided, maps);
             self.tell(at, outcome, vehicle, kind, turn);
         }
-        for at in stays.iter().flat_map(Clone::clone).filter(|at| at + LAG < first) {
-            if let Some(told) = self.fixes[at].told.as_ref().filter(|told| !told.stands) {
-                let outcome = Outcome { stands: true, ..told.clone() };
+        let stood = stays.iter().map(|stay| *stay.start()).min().unwrap_or(recent);
+        for at in stood.min(from)..recent {
+            let Some(told) = &self.fixes[at].told else { continue };
+            let stands = told.stance.stands || is_in_stay(at);
+            let stance = Stance { stands, is_distrusted: is_distrusted(at, Some(told)) };
+            if stance != told.stance {
+                let outcome = Outcome { stance, ..told.clone() };
                 self.tell(at, outcome, vehicle, kind, turn);
             }
         }
-        let is_in_motion = self.fixes.range(first..).any(motion::reports_motion);
-        if !is_in_motion && contradicted.is_empty() {
-            return;
-        }
-        let since = self.fixes[first].time.0 - CONTEXT_MS;
-        for at in (0..first.saturating_sub(LAG)).rev() {
-            let fix = &self.fixes[at];
-            if fix.time.0 < since || motion::reports_motion(fix) {
-                break; // what is before a fix in motion is believed already
-            }
-            let was_distrusted = fix.is_distrusted();
-            if was_distrusted && !is_in_motion {
-                continue;
-            }
-            let is_distrusted = self.is_distrusted(at, was_distrusted || is_contradicted(at));
-            if let Some(told) = self.fixes[at].told.as_ref().filter(|told| told.is_distrusted != is_distrusted) {
-                let outcome = Outcome { is_distrusted, ..told.clone() };
-                self.tell(at, outcome, vehicle, kind, turn);
-            }
-        }
-    }
-
-    /// Whether a fix reports that it stands, as do all near it in time, and is not believed. One of those with a track that
-    /// contradicts them `is_contradicted`.
-    fn is_distrusted(&self, at: usize, is_contradicted: bool) -> bool {
-        is_contradicted && motion::reports_standing(&self.fixes[at]) && !motion::reports_motion_near(&self.fixes, at)
     }
 
     /// Tells anew what follows from the fixes around `at`, where one of event time `time` came or went.
@@ -207,15 +259,16 @@ impl Track {
                 stances[at - first].stands = true;
             }
         }
-        for contradicted in (first..last_witness).filter_map(|at| motion::contradiction(&self.fixes, at)) {
-            for at in contradicted.filter(|at| (first..end).contains(at)) {
-                stances[at - first].is_distrusted = true;
+        if first < end && self.is_within_context(self.contradicted, first) {
+            for (stance, belief) in stances.iter_mut().zip(motion::beliefs(&self.fixes, first)) {
+                stance.is_distrusted = belief.is_distrusted;
             }
         }
+        self.recent = None;
+        (self.confirmed, self.open) = (None, self.fixes.back().map(|fix| fix.time));
         for at in first..end {
             let Stance { stands, is_distrusted } = stances[at - first];
             let stands = stands || motion::stands_alone(&self.fixes, at);
-            let is_distrusted = self.is_distrusted(at, is_distrusted);
             let outcome = self.outcome(at, true, Stance { stands, is_distrusted }, &decided, maps);
             self.tell(at, outcome, vehicle, kind, turn);
         }
@@ -269,14 +322,15 @@ impl Track {
                 let of_street = on.as_ref().and_then(|(street, _)| street.segment.zone);
                 outcome.zone = of_street.or_else(|| map.zone_at(fix.place));
                 outcome.arrival = self.arrival(at, on.as_ref(), map, decided).unwrap_or_default();
-                let stayed = outcome.track_speed == Some(Mph::ZERO);
-                if stayed && matches!(outcome.arrival, Arrival::By(..)) {
+                if matches!(outcome.arrival, Arrival::By(..))
+                    && outcome.is_still()
+                    && is_within(self.fixes[at - 1].place, fix.place, POSITION_ERROR)
+                {
                     outcome.arrival = Arrival::Along(0); // noise at a junction, and no way from street to street
                 }
             }
         }
-        outcome.is_distrusted = stance.is_distrusted;
-        outcome.stands = stance.stands;
+        outcome.stance = stance;
         outcome
     }
 
@@ -297,15 +351,6 @@ impl Track {
             Move::By(way) => Arrival::By(from.1, way),
         })
     }
-}
-
-/// What the fixes around one say of it.
-#[derive(Clone, Copy, Debug, Default)]
-struct Stance {
-    /// Whether the vehicle stands for so long that it is no traffic.
-    stands: bool,
-    /// Whether its reported speed is contradicted.
-    is_distrusted: bool,
 }
 
 /// A street, and how far into it, millimetres.

@@ -148,22 +148,22 @@ fn the_newest_fix_is_on_a_street_at_once_and_the_next_may_put_it_on_another() {
         MINUTE,
         newest,
         expect![[r#"
-        0 +1 (0, None, None, Some(a), false)
-        10 -1 (0, None, None, Some(a), false)
-        10 +1 (10, Some(18), Some(90), Some(a), true)
-        20 -1 (10, Some(18), Some(90), Some(a), true)
-        20 +1 (20, Some(18), Some(90), Some(b), true)
-    "#]],
+            0 +1 (0, None, None, Some(a), false)
+            10 -1 (0, None, None, Some(a), false)
+            10 +1 (10, Some(0), None, Some(a), false)
+            20 -1 (10, Some(0), None, Some(a), false)
+            20 +1 (20, Some(18), Some(90), Some(b), true)
+        "#]],
     );
     check(
         &east,
         MINUTE,
         every,
         expect![[r#"
-        0 +1 (0, None, None, Some(a), false)
-        10 +1 (10, Some(18), Some(90), Some(a), true)
-        20 +1 (20, Some(18), Some(90), Some(b), true)
-    "#]],
+            0 +1 (0, None, None, Some(a), false)
+            10 +1 (10, Some(0), None, Some(a), false)
+            20 +1 (20, Some(18), Some(90), Some(b), true)
+        "#]],
     );
     // Nothing but the way tells which of two directions it goes.
     check(
@@ -171,12 +171,12 @@ fn the_newest_fix_is_on_a_street_at_once_and_the_next_may_put_it_on_another() {
         MINUTE,
         every,
         expect![[r#"
-        0 +1 (0, None, None, Some(b), false)
-        10 -1 (0, None, None, Some(b), false)
-        10 +1 (0, None, None, Some(r), false)
-        10 +1 (10, Some(18), Some(270), Some(r), true)
-        20 +1 (20, Some(18), Some(270), Some(s), true)
-    "#]],
+            0 +1 (0, None, None, Some(b), false)
+            10 -1 (0, None, None, Some(b), false)
+            10 +1 (0, None, None, Some(r), false)
+            10 +1 (10, Some(0), None, Some(r), false)
+            20 +1 (20, Some(18), Some(270), Some(s), true)
+        "#]],
     );
     check(
         &drive([184, 185, 110]),
@@ -253,12 +253,10 @@ fn a_late_fix_parts_the_step_it_falls_into_and_is_not_shown_itself() {
         40 * SECOND,
         newest,
         expect![[r#"
-        0 +1 (0, None, None, Some(a), false)
-        20 -1 (0, None, None, Some(a), false)
-        20 +1 (20, Some(22), Some(90), Some(b), true)
-        30 +1 (20, Some(14), Some(90), Some(b), true)
-        30 -1 (20, Some(22), Some(90), Some(b), true)
-    "#]],
+            0 +1 (0, None, None, Some(a), false)
+            20 -1 (0, None, None, Some(a), false)
+            20 +1 (20, Some(22), Some(90), Some(b), true)
+        "#]],
     );
 }
 

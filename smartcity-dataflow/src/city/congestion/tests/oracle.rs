@@ -59,6 +59,10 @@ fn naive_figures(
     };
     let standing = distinct(&|sample| sample.stands && sample.spot.is_some());
     let moved = distinct(&|sample| sample.moved);
+    let seen = distinct(&|sample| sample.spot.is_some());
+    if cameras.is_empty() && seen == 1 && moved == 0 {
+        return None; // it may be parked
+    }
     let others_are_slow = naive_speed(samples, cameras, false).is_some_and(|speed| 2 * speed < free_flow.speed.0);
     let is_queue = others_are_slow && moved >= 1 && standing >= 1 || standing >= 2 && standing >= moved;
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::*;
 use crate::city::map::Map;
 use crate::city::matching::{BREAK, Candidate, Move, candidates, move_between};
-use crate::city::track::fix::{Arrival, Key, Mph, Outcome};
+use crate::city::track::fix::{Arrival, Key, Mph, Outcome, Stance};
 use crate::city::vehicles::Implausible;
 use crate::model::{bearing, distance_mm};
 use crate::testing::present;
@@ -86,26 +86,48 @@ impl<'a> Past<'a> {
     }
 }
 
-fn is_slow(fix: &Kept) -> bool {
-    fix.reported_speed().is_none_or(|speed| speed.0 <= 1_000)
+/// The fixes before `at`, the last first, each in reach of the next later one that is in the list; of those that are not two in a row
+/// are passed over, and at the third the list ends.
+fn connected(fixes: &[Kept], at: usize) -> Vec<usize> {
+    let (mut list, mut out_of_reach) = (vec![at], 0);
+    for i in (0..at).rev() {
+        let later = *list.last().unwrap();
+        let reach = 30_000 + (fixes[later].time.0 - fixes[i].time.0) * 50; // 180 km/h are 50 mm/ms
+        if distance_mm(fixes[i].place, fixes[later].place).0 <= reach {
+            list.push(i);
+            out_of_reach = 0;
+        } else if out_of_reach == 2 {
+            break;
+        } else {
+            out_of_reach += 1;
+        }
+    }
+    list.split_off(1)
 }
 
 fn motion(fixes: &[Kept], at: usize) -> (Option<Mph>, Option<Heading>) {
     let gap = |i: &usize| fixes[at].time.0 - fixes[*i].time.0;
-    let earlier: Vec<_> = (0..at).rev().filter(|i| gap(i) > 0).collect();
+    let earlier: Vec<_> = connected(fixes, at).into_iter().filter(|i| gap(i) > 0).collect();
     let earlier = earlier
         .iter()
         .enumerate()
         .filter(|(n, i)| gap(i) <= if *n == 0 { CONTEXT_MS } else { 60_000 })
         .map(|(_, i)| *i);
     let earlier: Vec<usize> = earlier.collect();
-    let far = earlier.iter().find(|i| distance_mm(fixes[**i].place, fixes[at].place).0 > 30_000);
+    let says_it_moves = fixes[at].reported_speed().is_some_and(|speed| speed.0 > 5_000);
+    let apart = if says_it_moves { 30_000 } else { 60_000 };
+    let step_from = |i: usize| {
+        let speed = distance_mm(fixes[i].place, fixes[at].place).0 * 3_600 / gap(&i);
+        (Mph::new(speed as u32), bearing(fixes[i].place, fixes[at].place))
+    };
+    let far = earlier.iter().find(|i| distance_mm(fixes[**i].place, fixes[at].place).0 > apart);
     match far {
-        Some(i) => {
-            let speed = distance_mm(fixes[*i].place, fixes[at].place).0 * 3_600 / gap(i);
-            (Mph::new(speed as u32), bearing(fixes[*i].place, fixes[at].place))
-        }
-        None => ((!earlier.is_empty()).then_some(Mph::ZERO), None),
+        Some(i) => step_from(*i),
+        None if !earlier.is_empty() => (Some(Mph::ZERO), None),
+        None => match (0..at).rev().find(|i| gap(i) > 0).filter(|i| gap(i) <= CONTEXT_MS) {
+            Some(i) => step_from(i),
+            None => (None, None),
+        },
     }
 }
 
@@ -128,46 +150,93 @@ fn implausible(fixes: &[Kept], at: usize) -> Option<Implausible> {
 }
 
 fn stands(fixes: &[Kept], at: usize) -> bool {
-    let near = |a: usize, b: usize| distance_mm(fixes[a].place, fixes[b].place).0 <= 30_000;
     let ago = |first: usize, last: usize| fixes[last].time.0 - fixes[first].time.0;
+    let says_it_moves = |i: usize| fixes[i].reported_speed().is_some_and(|speed| speed.0 > 5_000);
     let shown_by = |witness: usize| {
-        let first = (0..witness).rev().find(|&first| ago(first, witness) >= 120_000);
-        first.is_some_and(|first| {
-            let says_it_moves = |i: usize| fixes[i].reported_speed().is_some_and(|speed| speed.0 > 5_000);
-            first <= at
-                && ago(first, witness) <= CONTEXT_MS
-                && (first..=witness).all(|i| near(i, witness) && !says_it_moves(i))
+        let known = connected(fixes, witness);
+        let of_two_minutes = known.iter().position(|&i| ago(i, witness) >= 120_000);
+        let is_here = |&i: &usize| distance_mm(fixes[i].place, fixes[witness].place).0 <= 60_000 && !says_it_moves(i);
+        of_two_minutes.is_some_and(|last| {
+            let first = known[last];
+            let is_known = first <= at && ago(first, witness) <= CONTEXT_MS;
+            is_known && !says_it_moves(witness) && known[..=last].iter().all(is_here)
         })
     };
     let is_alone = (0..fixes.len()).all(|i| i.abs_diff(at) != 1 || ago(i.min(at), i.max(at)) > MAX_GAP_MS);
-    (at..fixes.len()).any(shown_by) || (is_alone && fixes[at].reported_speed().is_some() && is_slow(&fixes[at]))
+    let says_it_stands = fixes[at].reported_speed().is_some_and(|speed| speed.0 <= 1_000);
+    (at..fixes.len()).any(shown_by) || (is_alone && says_it_stands)
 }
 
-fn is_distrusted(fixes: &[Kept], at: usize) -> bool {
-    let near = |i: &usize| (fixes[*i].time.0 - fixes[at].time.0).abs() <= CONTEXT_MS;
-    let nobody_moves = (0..fixes.len()).filter(near).all(|i| is_slow(&fixes[i]));
-    fixes[at].reported_speed().is_some()
-        && nobody_moves
-        && (at..fixes.len()).filter(near).any(|end| moves_on(fixes, end))
+/// Where the step of half a minute, or a little more, to a fix began; one of less where nothing is known of the time before.
+fn step_to(fixes: &[Kept], at: usize) -> Option<usize> {
+    let ago = |i: usize| fixes[at].time.0 - fixes[i].time.0;
+    let older = (0..at).filter(|&i| ago(i) >= 30_000).max();
+    match older {
+        Some(older) if ago(older) <= MAX_GAP_MS => Some(older),
+        _ => Some(older.map_or(0, |older| older + 1)).filter(|&first| ago(first) >= 6_000),
+    }
 }
 
-/// Whether the fixes of three minutes up to `end` report no motion, and go two steps in a row that are faster than 15 km/h and
-/// lead on.
-fn moves_on(fixes: &[Kept], end: usize) -> bool {
-    let of_them: Vec<_> =
-        fixes[..=end].iter().rev().take_while(|fix| fixes[end].time.0 - fix.time.0 <= CONTEXT_MS).collect();
-    let (mut stops, mut leads_on) = (vec![of_them[0]], false);
-    for fix in &of_them {
-        let last = stops.len() - 1;
-        let is_apart = distance_mm(fix.place, stops[last].place).0 > 30_000;
-        if is_apart && fix.time < stops[last].time && least_speed(fix, stops[last]) > 15_000 {
-            leads_on |= last > 0 && distance_mm(fix.place, stops[last - 1].place).0 > 60_000;
-            stops.push(fix);
-        } else if stops[last].time.0 - fix.time.0 > 60_000 {
-            stops[last] = fix;
+/// How a step compares with the reports on it: whether it was faster (1) or slower (-1), or as reported and in motion (0); and
+/// whether there is no doubt.
+fn against_reports(fixes: &[Kept], first: usize, last: usize) -> Option<(i32, bool)> {
+    let reports: Option<Vec<i64>> = fixes[first..=last].iter().map(|fix| Some(fix.reported_speed()?.0)).collect();
+    let reports = reports?;
+    let gaps: Vec<i64> = fixes[first..=last].windows(2).map(|pair| pair[1].time.0 - pair[0].time.0).collect();
+    let doubled: i64 = gaps.iter().zip(reports.windows(2)).map(|(gap, pair)| gap * (pair[0] + pair[1])).sum();
+    let time: i64 = gaps.iter().sum();
+    let mean = doubled / 2 / time;
+    let change = gaps.iter().max().unwrap() * 1_800 / 1_000;
+    let distance = distance_mm(fixes[first].place, fixes[last].place).0;
+    let (at_least, at_most) = ((distance - 30_000).max(0) * 3_600 / time, (distance + 30_000) * 3_600 / time);
+    if at_least > 180_000 {
+        return None; // nobody was there
+    }
+    for (faster, slower, which) in [(at_least, mean, 1), (mean, at_most, -1)] {
+        let bound = slower + slower / 2 + 5_000;
+        if faster > bound + change.min(10_000) {
+            return Some((which, faster > bound + change));
         }
     }
-    of_them.iter().all(|fix| is_slow(fix)) && leads_on
+    (distance > 60_000 && mean > 1_000).then_some((0, false))
+}
+
+/// A step: where it began and ended, and how it compares.
+type Compared = (usize, usize, (i32, bool));
+
+/// Whether more of the steps contradict the reports than confirm them, and two do, one without a doubt or one after the other.
+fn contradict(fixes: &[Kept], steps: &[Compared]) -> bool {
+    let of = |which: i32| -> Vec<_> { steps.iter().filter(|(_, _, (compared, _))| *compared == which).collect() };
+    let (faster, slower, confirmed) = (of(1), of(-1), of(0).len());
+    let is_so = |of: &[&Compared]| {
+        let is_sure = |(_, _, (_, is_sure)): &&&Compared| *is_sure;
+        of.len() > 1 && of.iter().any(|one| is_sure(&one) || of.iter().any(|next| next.0 >= one.1))
+    };
+    let leads_on = || {
+        let (from, to) = (faster.iter().map(|step| step.0).min(), faster.iter().map(|step| step.1).max());
+        let (from, to) = from.zip(to).unwrap();
+        distance_mm(fixes[from].place, fixes[to].place).0 > 60_000
+    };
+    (is_so(&slower) || is_so(&faster) && leads_on()) && faster.len() + slower.len() > confirmed
+}
+
+/// Whether the steps of a minute and a half that end with a fix contradict the reports; or, where they neither do nor confirm them,
+/// those that end up to three minutes later.
+fn is_distrusted(fixes: &[Kept], at: usize) -> bool {
+    let is_judged = |i: usize| i > 0 && fixes[i - 1].time.0.div_euclid(5_000) != fixes[i].time.0.div_euclid(5_000);
+    let steps_until = |until: i64| -> Vec<Compared> {
+        let times = fixes[at].time.0 - 90_000..=fixes[at].time.0 + until;
+        let ends = (0..fixes.len()).filter(|&i| is_judged(i) && times.contains(&fixes[i].time.0));
+        let step = |last| {
+            let first = step_to(fixes, last)?;
+            Some((first, last, against_reports(fixes, first, last)?))
+        };
+        ends.filter_map(step).collect()
+    };
+    let before = steps_until(0);
+    let is_open = before.iter().all(|(_, _, (compared, _))| *compared != 0);
+    let is_so = contradict(fixes, &before) || is_open && contradict(fixes, &steps_until(CONTEXT_MS));
+    fixes[at].reported_speed().is_some() && is_so
 }
 
 /// What follows from every fix of a track, looked at one by one.
@@ -193,7 +262,7 @@ fn outcomes(fixes: &[Kept], past: &Past<'_>) -> Vec<Outcome> {
             let straight = distance_mm(fixes[at - 1].place, fixes[at].place);
             Some(match move_between(map, from, on.as_ref()?, straight, gap)?.0 {
                 Move::Along(distance) => Arrival::Along(distance),
-                Move::By(_) if track_speed == Some(Mph::ZERO) => Arrival::Along(0),
+                Move::By(_) if track_speed == Some(Mph::ZERO) && straight.0 <= 30_000 => Arrival::Along(0),
                 Move::By(way) => Arrival::By(from.along, way),
             })
         };
@@ -206,8 +275,7 @@ fn outcomes(fixes: &[Kept], past: &Past<'_>) -> Vec<Outcome> {
             track_speed,
             track_heading,
             implausible: implausible(fixes, at),
-            stands: stands(fixes, at),
-            is_distrusted: is_distrusted(fixes, at),
+            stance: Stance { stands: stands(fixes, at), is_distrusted: is_distrusted(fixes, at) },
         }
     };
     (0..fixes.len()).map(outcome).collect()

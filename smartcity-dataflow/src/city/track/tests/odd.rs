@@ -81,6 +81,86 @@ fn speeds_stay_distrusted_when_the_vehicle_is_heard_of_again_much_later() {
     assert_eq!(flags_in_town(drive.into_iter().chain([later]), 300 * SECOND), [Flag::ContradictsReport; 4]);
 }
 
+/// A drive of two minutes at 34 km/h, with a fix every so many seconds that reports a speed.
+fn reports_at_34(every: usize, speed: i64) -> Vec<Reading<Millis, Fix>> {
+    (0..=120).step_by(every).map(|second| reporting(fix(second, (second * 94 / 10, 0)), speed)).collect()
+}
+
+/// How many fixes there are, and how many report speeds that are not believed.
+fn distrusted(fixes: Vec<Reading<Millis, Fix>>) -> (usize, usize) {
+    let all = fixes.len();
+    let flags = flags_in_town(fixes, 200 * SECOND);
+    (all, flags.into_iter().filter(|flag| *flag == Flag::ContradictsReport).count())
+}
+
+#[test]
+fn any_speed_that_the_track_contradicts_again_and_again_is_distrusted() {
+    for (every, lies, honest) in [(1, vec![0, 3, 6, 80, 120], [25, 34, 45]), (5, vec![0, 3, 6, 120], [20, 34, 50])] {
+        for speed in lies {
+            let (all, flagged) = distrusted(reports_at_34(every, speed));
+            assert_eq!(flagged, all, "{speed} km/h every {every} s");
+        }
+        for speed in honest {
+            assert_eq!(distrusted(reports_at_34(every, speed)).1, 0, "{speed} km/h every {every} s");
+        }
+    }
+    // A speed that is about half of the truth, or twice, takes a while to tell.
+    assert_eq!(distrusted(reports_at_34(1, 15)), (121, 91));
+    assert_eq!(distrusted(reports_at_34(5, 80)), (25, 23));
+    // Metres a second that are taken for km/h, of one who stops at a red light.
+    let light =
+        |second: i64| if second < 60 { (second * 94 / 10, 9) } else { (564 + (second - 100).max(0) * 94 / 10, 0) };
+    let drive = |unit: fn(i64) -> i64| -> Vec<_> {
+        let seconds = (0..=180).step_by(5);
+        seconds
+            .map(|second| (second, light(second)))
+            .map(|(second, (east, speed))| {
+                let speed = if second > 100 { 9 } else { speed };
+                reporting(fix(second, (east, 0)), unit(speed))
+            })
+            .collect()
+    };
+    assert_eq!(distrusted(drive(|metres| metres * 18 / 5)).1, 0);
+    assert_eq!(distrusted(drive(|metres| metres)).1, 37);
+}
+
+#[test]
+fn a_parked_vehicle_whose_position_scatters_by_10_m_stands() {
+    // Sums of three dice, in metres: a standard deviation of 10.
+    let mut seed = 7u64;
+    let mut die = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as i64 % 21 - 10
+    };
+    let mut off = || (0..3).map(|_| die()).sum::<i64>();
+    let fixes: Vec<_> = (0..=600).step_by(5).map(|second| comes(fix(second, (100 + off(), off())))).collect();
+    let told = told_in_town(&fixes, 700 * SECOND);
+    let moving = told.iter().filter(|told| matches!(told, Told::Fix(_, row) if row.moving));
+    let in_traffic = told.iter().filter(|told| matches!(told, Told::Sample { sample, .. } if !sample.stands));
+    assert_eq!((moving.count(), in_traffic.count()), (0, 0));
+}
+
+#[test]
+fn a_position_gone_wrong_is_no_motion() {
+    let gone_wrong = |second: i64, place: (i64, i64)| if second == 60 { (5_000, 3_000) } else { place };
+    let track_speeds = |place: &dyn Fn(i64) -> (i64, i64)| -> Vec<i64> {
+        let fixes = (0..=120).map(|second| comes(fix(second, gone_wrong(second, place(second)))));
+        let told = told_in_town(&fixes.collect::<Vec<_>>(), 200 * SECOND);
+        let rest = told.into_iter().filter_map(every).filter(|(second, ..)| *second != 60);
+        let mut speeds: Vec<_> = rest.filter_map(|(_, speed, ..)| speed).collect();
+        speeds.sort_unstable();
+        speeds.dedup();
+        speeds
+    };
+    assert_eq!(track_speeds(&|_| (50, 0)), [0]);
+    assert!(track_speeds(&|second| (second * 9, 0)).into_iter().all(|speed| speed == 0 || (30..36).contains(&speed)));
+    // Nor does it make a parked vehicle traffic.
+    let parked = (0..=300).step_by(5).map(|second| comes(fix(second, gone_wrong(second, (50, 0)))));
+    let told = told_in_town(&parked.collect::<Vec<_>>(), 400 * SECOND);
+    let in_traffic = told.iter().filter(|told| matches!(told, Told::Sample { sample, .. } if !sample.stands));
+    assert_eq!(in_traffic.count(), 0);
+}
+
 #[test]
 fn what_cannot_be_is_flagged() {
     let unusable = |speed, heading| Fix { unusable: Unusable { speed, heading }, ..Fix::default() };
@@ -95,13 +175,17 @@ fn what_cannot_be_is_flagged() {
 
 #[test]
 fn motion_that_cannot_be_is_shown_and_named() {
-    let fixes =
-        [(0, 0), (10, 1_000), (20, 1_400), (21, 1_430)].map(|(second, north)| reporting(fix(second, (0, north)), 20));
-    let told = told_in_town(&fixes.map(comes), 60 * SECOND);
-    let implausible =
-        told.iter().filter_map(|told| if let Told::Fix(_, row) = told { Some(row.implausible) } else { None });
     let (too_fast, contradicts) = (Some(Implausible::TooFast), Some(Implausible::ContradictsReport));
-    assert_eq!(implausible.collect::<Vec<_>>(), [None, too_fast, contradicts, None]);
+    let second_of = |second, north| {
+        let fixes = [fix(0, (0, 0)), fix(second, (0, north))].map(|fix| comes(reporting(fix, 20)));
+        let told = told_in_town(&fixes, 60 * SECOND);
+        let rows =
+            told.iter().filter_map(|told| if let Told::Fix(_, row) = told { Some(row.implausible) } else { None });
+        rows.collect::<Vec<_>>()
+    };
+    assert_eq!(second_of(10, 1_000), [None, too_fast]);
+    assert_eq!(second_of(10, 400), [None, contradicts]);
+    assert_eq!(second_of(1, 30), [None, None]); // an error of the positions
 }
 
 #[test]

@@ -177,24 +177,25 @@ fn a_heading_that_cannot_be_is_not_known_and_the_way_says_the_side_of_the_street
         mini(),
         "02b-more-headings",
         expect![[r#"
-        h-0.1 by gps: 3 on w10-0f
-        h360 by gps: 3 on w10-0f
-        h720 by gps: 3 on w10-0f
-        h999.9 by gps: 3 on w10-0f
-        unknown by gps: 3 on w10-0f
-        h-0.1 at 37.7700 -122.4166 moves: says 38.0, track 38.0
-        h360 at 37.7700 -122.4166 moves: says 38.0 to 90°, track 38.0
-        h720 at 37.7700 -122.4166 moves: says 38.0, track 38.0
-        h999.9 at 37.7700 -122.4166 moves: says 38.0, track 38.0
-        unknown at 37.7700 -122.4166 moves: says 38.0, track 38.0
-        main_street: 38.0 km/h, Heavy, by 15 fixes of 5 vehicles, confidence High
-        network: 38.0 km/h, index 1.32, by 15 fixes
-        summary: {"vehicles":5,"moving":5,"average_speed":38.0,"active_emergencies":0,"incidents":0,"congested_roads":0,"observed_roads":1}
-        flag HeadingNotReported: 9
-        flag of h999.9 HeadingNotReported: 3
-        flag of h720 HeadingNotReported: 3
-        flag of h-0.1 HeadingNotReported: 3
-    "#]],
+            h-0.1 by gps: 3 on w10-0f
+            h360 by gps: 3 on w10-0f
+            h720 by gps: 3 on w10-0f
+            h999.9 by gps: 3 on w10-0f
+            unknown by gps: 3 on w10-0f
+            h-0.1 at 37.7700 -122.4166 moves: says 38.0, track 38.0
+            h360 at 37.7700 -122.4166 moves: says 38.0 to 90°, track 38.0
+            h720 at 37.7700 -122.4166 moves: says 38.0, track 38.0
+            h999.9 at 37.7700 -122.4166 moves: says 38.0, track 38.0
+            unknown at 37.7700 -122.4166 moves: says 38.0, track 38.0
+            main_street: 38.0 km/h, Heavy, by 15 fixes of 5 vehicles, confidence High
+            network: 38.0 km/h, index 1.32, by 15 fixes
+            summary: {"vehicles":5,"moving":5,"average_speed":38.0,"active_emergencies":0,"incidents":0,"congested_roads":0,"observed_roads":1}
+            flag HeadingNotReported: 12
+            flag of h999.9 HeadingNotReported: 3
+            flag of h720 HeadingNotReported: 3
+            flag of h-0.1 HeadingNotReported: 3
+            flag of unknown HeadingNotReported: 3
+        "#]],
     );
 }
 
@@ -387,10 +388,10 @@ fn nobody_knows_the_way_over_a_long_gap() {
         "35c-gap-of-15-minutes-and-zero",
         expect![[r#"
             tun by gps: 5 on w10-0f, 4 on w10-1f
-            tun at 37.7700 -122.4121 moves: says 0.0, track 37.8
+            tun at 37.7700 -122.4121 moves: says 0.0, track 38.1
             main_street: 38.0 km/h, Heavy, by 4 fixes of 1 vehicles, confidence Low
             network: 38.0 km/h, index 1.32, by 4 fixes
-            summary: {"vehicles":1,"moving":1,"average_speed":37.797,"active_emergencies":0,"incidents":0,"congested_roads":0,"observed_roads":1}
+            summary: {"vehicles":1,"moving":1,"average_speed":38.1,"active_emergencies":0,"incidents":0,"congested_roads":0,"observed_roads":1}
             flag ContradictsReport: 9
             flag of tun ContradictsReport: 9
         "#]],

@@ -163,7 +163,8 @@ impl<'a> Field<'a> {
     pub(super) fn heading(&self, field: &str) -> Result<Stated<Heading>, Fault> {
         match self {
             Self::Text(text) if text.trim().parse::<f64>().is_err() => {
-                Ok(Stated { value: direction::from_word(text.trim()), is_unusable: false })
+                let (text, value) = (text.trim(), direction::from_word(text.trim()));
+                Ok(Stated { value, is_unusable: value.is_none() && !text.is_empty() })
             }
             _ => Ok(Stated::of(self.any_number(field, "a compass word or degrees")?, direction::from_degrees)),
         }

@@ -132,14 +132,15 @@ fn triples_carry_topic_key_and_tombstones() {
         serde_json::json!(["gps_data", "k-1", null]),
         serde_json::json!(["gps_data", 5, null]),
         serde_json::json!(["other", "k", "{}"]),
+        serde_json::json!(["gps_data", "k-2", serde_json::from_str::<serde_json::Value>(&value).unwrap()]),
+        serde_json::json!(["gps_data", "k-2", 5]),
     ];
     let text: String = triples.iter().map(|triple| format!("{triple}\n")).collect();
     let batch = replayed(&[("recording.jsonl", text.as_bytes())], ReplaySettings::default());
-    assert_eq!(batch.readings.len(), 2);
-    assert_eq!(batch.readings[0].id, Id::new(Namespace::Message, "k-1"));
-    assert_eq!(batch.readings[0].id, batch.readings[1].id);
+    let ids: Vec<_> = batch.readings.iter().map(|row| row.id).collect();
+    assert_eq!(ids, ["k-1", "k-1", "k-2"].map(|key| Id::new(Namespace::Message, key)));
     let reasons: Vec<_> = batch.rejected.iter().map(|row| (row.origin.offset, row.reason)).collect();
-    assert_eq!(reasons, [(3, Reason::Malformed), (4, Reason::UnknownTopic)]);
+    assert_eq!(reasons, [(3, Reason::Malformed), (4, Reason::UnknownTopic), (6, Reason::Malformed)]);
 }
 
 #[test]

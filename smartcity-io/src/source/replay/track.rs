@@ -1,5 +1,9 @@
 //! One file of a replay, read one row ahead.
 
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use smartcity_dataflow::Time;
 use smartcity_dataflow::model::{Id, Origin, Reason, Rejected};
 
@@ -21,8 +25,23 @@ pub(super) struct Track<'a, D> {
     time: Time,
 }
 
-/// `[topic, key, value]`.
-type Triple = (String, Option<String>, Option<String>);
+/// `[topic, key, value]`. The value is a text, as a broker has it, or the JSON itself.
+#[derive(Deserialize)]
+struct Triple<'a>(String, Option<String>, #[serde(borrow)] Option<&'a RawValue>);
+
+/// Topic, key and value.
+type Parts<'a> = (String, Option<String>, Option<Cow<'a, str>>);
+
+impl<'a> Triple<'a> {
+    fn parse(line: &'a [u8]) -> Result<Parts<'a>, serde_json::Error> {
+        let Self(topic, key, value) = serde_json::from_slice(line)?;
+        let text = |value: &'a RawValue| match value.get() {
+            text if text.starts_with('"') => serde_json::from_str(text).map(Cow::Owned),
+            json => Ok(Cow::Borrowed(json)),
+        };
+        Ok((topic, key, value.map(text).transpose()?))
+    }
+}
 
 impl<'a, D: Decoder> Track<'a, D> {
     /// Opens a file whose clock starts at `start`; `count` hears of the bytes that are read.
@@ -93,7 +112,7 @@ impl<'a, D: Decoder> Track<'a, D> {
     #[cfg(feature = "kafka")]
     pub(super) fn message<T>(&self, show: impl FnOnce(&str, Option<&[u8]>, Option<&[u8]>) -> T) -> T {
         let is_list = self.line.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
-        match serde_json::from_slice::<Triple>(&self.line) {
+        match Triple::parse(&self.line) {
             Ok((topic, key, value)) if is_list => {
                 show(&topic, key.as_deref().map(str::as_bytes), value.as_deref().map(str::as_bytes))
             }
@@ -106,7 +125,7 @@ impl<'a, D: Decoder> Track<'a, D> {
         let arrival = Arrival::Recorded(&self.clock);
         match self.line.iter().find(|byte| !byte.is_ascii_whitespace()) {
             None => (), // a blank line is no message
-            Some(b'[') => match serde_json::from_slice::<Triple>(&self.line) {
+            Some(b'[') => match Triple::parse(&self.line) {
                 Ok((topic, key, value)) => {
                     let (key, value) = (key.as_deref().map(str::as_bytes), value.as_deref().map(str::as_bytes));
                     self.decoder.decode(&Message { topic: &topic, key, value, origin, arrival }, &mut self.head);
@@ -117,7 +136,7 @@ impl<'a, D: Decoder> Track<'a, D> {
                     kind: None,
                     reason: Reason::Malformed,
                     detail: format!(
-                        "not a list of topic, key and value, texts or null: {error}; message: {}",
+                        "not a list of topic, key and value, where topic and key are texts: {error}; message: {}",
                         beginning(&self.line, 120)
                     )
                     .into(),

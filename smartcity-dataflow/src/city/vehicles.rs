@@ -23,8 +23,9 @@ pub const TOO_FAST: Kmh = Kmh(180_000);
 pub const POSITION_ERROR: Millimetres = Millimetres(30_000);
 
 /// Of many fixes of a receiver that stands, two are further apart than [`POSITION_ERROR`] now and then; none are by this much. With
-/// a scatter of 10 m in each direction, of ten thousand pairs a thousand are 30 m apart, and one is 60 m.
-pub const SURELY_APART: Millimetres = Millimetres(2 * POSITION_ERROR.0);
+/// a scatter of 10 m in each direction, of ten million pairs a million are 30 m apart, a thousand 60 m, and one is 80 m. Who does
+/// not get so far in a minute is slower than [`MOVING_ABOVE`].
+pub const SURELY_APART: Millimetres = Millimetres(80_000);
 
 /// Why a vehicle's motion is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

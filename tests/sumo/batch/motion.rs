@@ -8,7 +8,7 @@ use super::Fix;
 pub(super) const ERROR_MM: i64 = 30_000;
 
 /// So far apart are no two fixes of one place.
-const APART_MM: i64 = 60_000;
+const APART_MM: i64 = 80_000;
 
 /// Nothing is told of a fix by others that are further off in time.
 const CONTEXT_MS: i64 = 180_000;

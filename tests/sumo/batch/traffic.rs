@@ -144,7 +144,7 @@ impl Traffic {
             let standing = distinct(&|sample| sample.stands && sample.spot.is_some());
             let moved = distinct(&|sample| {
                 let speed = sample.spot.and_then(|spot| spot.speed).unwrap_or(0);
-                !sample.stands && (!sample.stayed && sample.distance >= 10_000 || speed > 5_000)
+                !sample.stands && (!sample.stayed && sample.distance > 0 || speed > 5_000)
             });
             let is_slow = Sums::of(samples.clone(), false).speed().is_some_and(|speed| 2 * speed < free_flow);
             let is_queue = !standing.is_empty() && is_slow && !moved.is_empty()

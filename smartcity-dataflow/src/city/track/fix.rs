@@ -103,9 +103,6 @@ pub(super) enum Arrival {
 /// A fix stands for the time since the one before, and for this at most, milliseconds.
 pub(crate) const MAX_WEIGHT_MS: u32 = 30_000;
 
-/// Who covered more on a street has moved there.
-const MOVED: Millimetres = Millimetres(10_000);
-
 impl Kept {
     /// What the log keeps of a fix; `None` where it says no place. `before` may say the same of the vehicle.
     pub(super) fn of(reading: &Reading<Millis, Fix>, before: Option<&Self>) -> Option<Self> {
@@ -247,7 +244,7 @@ impl Kept {
         let gap = outcome.gap.map_or(0, |gap| gap.get().into());
         let sample = |street: &Street, time, distance, millis: i64, spot: Option<Spot>| {
             let reports_motion = spot.is_some_and(|spot| spot.speed > Some(MOVING_ABOVE.0 as i32));
-            let has_moved = !outcome.is_still() && distance >= MOVED.0;
+            let has_moved = !outcome.is_still() && distance > 0;
             let moved = !outcome.stance.stands && (has_moved || reports_motion);
             let sample = Sample {
                 time: Millis(time),

@@ -189,7 +189,7 @@ fn the_newest_fix_is_on_a_street_at_once_and_the_next_may_put_it_on_another() {
             20 +1 (0, None, None, Some(r), false)
             20 -1 (10, Some(0), None, Some(b), false)
             20 +1 (10, Some(0), None, Some(r), false)
-            20 +1 (20, Some(27), Some(270), Some(r), true)
+            20 +1 (20, Some(0), None, Some(r), false)
         "#]],
     );
 }

@@ -115,7 +115,7 @@ fn motion(fixes: &[Kept], at: usize) -> (Option<Mph>, Option<Heading>) {
         .map(|(_, i)| *i);
     let earlier: Vec<usize> = earlier.collect();
     let says_it_moves = fixes[at].reported_speed().is_some_and(|speed| speed.0 > 5_000);
-    let apart = if says_it_moves { 30_000 } else { 60_000 };
+    let apart = if says_it_moves { 30_000 } else { 80_000 };
     let step_from = |i: usize| {
         let speed = distance_mm(fixes[i].place, fixes[at].place).0 * 3_600 / gap(&i);
         (Mph::new(speed as u32), bearing(fixes[i].place, fixes[at].place))
@@ -155,7 +155,7 @@ fn stands(fixes: &[Kept], at: usize) -> bool {
     let shown_by = |witness: usize| {
         let known = connected(fixes, witness);
         let of_two_minutes = known.iter().position(|&i| ago(i, witness) >= 120_000);
-        let is_here = |&i: &usize| distance_mm(fixes[i].place, fixes[witness].place).0 <= 60_000 && !says_it_moves(i);
+        let is_here = |&i: &usize| distance_mm(fixes[i].place, fixes[witness].place).0 <= 80_000 && !says_it_moves(i);
         of_two_minutes.is_some_and(|last| {
             let first = known[last];
             let is_known = first <= at && ago(first, witness) <= CONTEXT_MS;
@@ -198,7 +198,7 @@ fn against_reports(fixes: &[Kept], first: usize, last: usize) -> Option<(i32, bo
             return Some((which, faster > bound + change));
         }
     }
-    (distance > 60_000 && mean > 1_000).then_some((0, false))
+    (distance > 80_000 && mean > 1_000).then_some((0, false))
 }
 
 /// A step: where it began and ended, and how it compares.
@@ -215,7 +215,7 @@ fn contradict(fixes: &[Kept], steps: &[Compared]) -> bool {
     let leads_on = || {
         let (from, to) = (faster.iter().map(|step| step.0).min(), faster.iter().map(|step| step.1).max());
         let (from, to) = from.zip(to).unwrap();
-        distance_mm(fixes[from].place, fixes[to].place).0 > 60_000
+        distance_mm(fixes[from].place, fixes[to].place).0 > 80_000
     };
     (is_so(&slower) || is_so(&faster) && leads_on()) && faster.len() + slower.len() > confirmed
 }

@@ -121,7 +121,8 @@ fn any_speed_that_the_track_contradicts_again_and_again_is_distrusted() {
             .collect()
     };
     assert_eq!(distrusted(drive(|metres| metres * 18 / 5)).1, 0);
-    assert_eq!(distrusted(drive(|metres| metres)).1, 37);
+    // Four of the 37 are near the light, where half of a step may be standing.
+    assert_eq!(distrusted(drive(|metres| metres)).1, 33);
 }
 
 #[test]

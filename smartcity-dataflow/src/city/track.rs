@@ -24,6 +24,7 @@ mod fix;
 mod lattice;
 mod motion;
 mod one_feed;
+mod reports;
 
 use std::fmt;
 use std::rc::Rc;

@@ -316,11 +316,11 @@ impl Now {
 impl Figures {
     /// The figures of a flow, and of the longer while that stands behind it.
     fn of(flow: Flow, distinct: Distinct, trailing: Flow, info: StreetInfo) -> Option<Self> {
-        let is_queue = distinct.is_queue(flow.speed(), info.free_flow.speed);
-        let (flow, trailing) = if is_queue { (flow.with_queue(), trailing.with_queue()) } else { (flow, trailing) };
         if distinct.is_one_that_stands() && flow.cameras == 0 {
             return None;
         }
+        let is_queue = distinct.is_queue(flow.speed(), info.free_flow.speed);
+        let (flow, trailing) = if is_queue { (flow.with_queue(), trailing.with_queue()) } else { (flow, trailing) };
         let speed = flow.shrunk_speed(&trailing)?;
         let vehicles = if is_queue { distinct.seen } else { distinct.vehicles };
         let traffic = traffic(&flow, Distinct { vehicles, ..distinct }, speed, info.free_flow.speed);

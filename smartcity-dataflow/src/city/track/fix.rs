@@ -14,7 +14,7 @@ use crate::model::{
 use crate::{Diff, Time};
 
 use super::Told;
-use super::motion::Verdict;
+use super::reports::Verdict;
 
 /// What orders the fixes of a track: event time, then where it was read.
 pub(super) type Key = (Millis, Origin);

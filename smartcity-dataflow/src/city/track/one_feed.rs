@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use super::fix::{Arrival, Kept, Key, Outcome, Stance};
 use super::lattice::Lattice;
-use super::motion::{Belief, Recent, Verdict};
+use super::reports::Reports;
 use super::{CONTEXT_MS, LAG, Logged, MAX_GAP_MS, Rules, Told, motion};
 use crate::Time;
 use crate::city::map::{Map, Street};
@@ -26,13 +26,7 @@ pub(super) struct Track {
     lattice: Lattice,
     /// How many of the fixes have flags.
     pub(super) flagged: usize,
-    /// Event times of the last verdict that contradicts a report, of one that confirms it, and of the last fix of which it is open
-    /// whether it is believed; or later.
-    contradicted: Option<Millis>,
-    confirmed: Option<Millis>,
-    open: Option<Millis>,
-    /// The verdicts before the newest fix; none while no report is contradicted.
-    recent: Option<Box<Recent>>,
+    reports: Reports,
 }
 
 impl Track {
@@ -40,7 +34,7 @@ impl Track {
     pub(super) fn forget(&mut self, vehicle: Id, turn: &mut Turn<'_, Logged, Told>, rules: &Rules) {
         while let Some(fix) = self.fixes.pop_front_if(|fix| rules.forgets(fix) <= turn.now()) {
             self.lattice.forget_first();
-            self.recent.iter_mut().for_each(|recent| recent.forget_first());
+            self.reports.forget_first();
             self.flagged -= usize::from(fix.is_flagged());
             for flag in fix.flags() {
                 turn.emit(Told::DeviceFlag(vehicle, flag), -1);
@@ -120,9 +114,7 @@ impl Track {
         maps: &AsOf<Rc<Map>>,
     ) {
         touched.sort_unstable();
-        for key in &touched {
-            self.judge(key);
-        }
+        self.reports.judge(&mut self.fixes, &touched);
         let appended = self.fixes.iter().rev().take_while(|fix| fix.told.is_none()).count();
         let appended = self.fixes.len() - appended;
         let newest = self.fixes.get(appended).map(Kept::key);
@@ -139,62 +131,6 @@ impl Track {
         }
     }
 
-    /// Judges the reports up to a fix that came or went, and those after it whose steps may begin before it.
-    fn judge(&mut self, key: &Key) {
-        for at in self.place(key)..self.fixes.len() {
-            let time = self.fixes[at].time;
-            if time.0 - key.0.0 > CONTEXT_MS {
-                break;
-            }
-            let verdict = motion::verdict(&self.fixes, at);
-            self.fixes[at].verdict = verdict;
-            if matches!(verdict, Verdict::Faster(_) | Verdict::Slower(_)) {
-                self.contradicted = self.contradicted.max(Some(time));
-            }
-        }
-    }
-
-    /// Whether a time is not longer before a fix than what is told of it depends on.
-    fn is_within_context(&self, time: Option<Millis>, at: usize) -> bool {
-        time.is_some_and(|time| time.0 >= self.fixes[at].time.0 - CONTEXT_MS)
-    }
-
-    /// Whether the speeds are believed that the newest fixes report, from `first` on; and others before them, where that may have
-    /// changed: from which on.
-    fn newest_beliefs(&mut self, first: usize) -> (usize, Vec<Belief>) {
-        let newest = first..self.fixes.len();
-        let is_contradicted = self.is_within_context(self.contradicted, first);
-        if !is_contradicted {
-            self.recent = None;
-        }
-        let mut beliefs = Vec::with_capacity(if is_contradicted { newest.len() } else { 0 });
-        for at in newest.clone() {
-            let fix = &self.fixes[at];
-            if fix.verdict == Verdict::Confirmed {
-                self.confirmed = Some(fix.time);
-            }
-            let is_open = if is_contradicted {
-                let recent = self.recent.get_or_insert_with(|| Box::new(Recent::before(&self.fixes, at)));
-                let belief = recent.belief(&self.fixes, at);
-                beliefs.push(belief);
-                belief.is_open
-            } else {
-                self.confirmed.is_none_or(|time| !motion::settles(time.0, fix))
-            };
-            if is_open {
-                self.open = Some(fix.time);
-            }
-        }
-        let is_verdict = |fix: &Kept| fix.verdict != Verdict::Silent;
-        let may_amend = is_contradicted && self.is_within_context(self.open, first);
-        if may_amend && self.fixes.range(newest).any(is_verdict) {
-            let since = self.fixes[first].time.0 - CONTEXT_MS;
-            let from = self.fixes.partition_point(|fix| fix.time.0 < since).min(first.saturating_sub(LAG));
-            return (from, motion::beliefs(&self.fixes, from));
-        }
-        (first, beliefs)
-    }
-
     /// Tells what follows from the fixes from `first` on, the newest, and amends those before them.
     fn amend_end(
         &mut self,
@@ -209,9 +145,9 @@ impl Track {
         let stays: Vec<_> = (first..=last).filter_map(|at| motion::stay(&self.fixes, at)).collect();
         let is_in_stay = |at| stays.iter().any(|stay: &RangeInclusive<usize>| stay.contains(&at));
         let recent = first.saturating_sub(LAG);
-        let (from, beliefs) = self.newest_beliefs(first);
+        let (from, distrusted) = self.reports.distrusted_of_newest(&self.fixes, first);
         let is_distrusted = |at: usize, told: Option<&Outcome>| match at.checked_sub(from) {
-            Some(number) => beliefs.get(number).is_some_and(|belief| belief.is_distrusted),
+            Some(number) => distrusted.get(number).copied().unwrap_or_default(),
             None => told.is_some_and(|told| told.stance.is_distrusted),
         };
         for at in recent..=last {
@@ -259,13 +195,9 @@ impl Track {
                 stances[at - first].stands = true;
             }
         }
-        if first < end && self.is_within_context(self.contradicted, first) {
-            for (stance, belief) in stances.iter_mut().zip(motion::beliefs(&self.fixes, first)) {
-                stance.is_distrusted = belief.is_distrusted;
-            }
+        for (stance, is_distrusted) in stances.iter_mut().zip(self.reports.distrusted_anew(&self.fixes, first)) {
+            stance.is_distrusted = is_distrusted;
         }
-        self.recent = None;
-        (self.confirmed, self.open) = (None, self.fixes.back().map(|fix| fix.time));
         for at in first..end {
             let Stance { stands, is_distrusted } = stances[at - first];
             let stands = stands || motion::stands_alone(&self.fixes, at);

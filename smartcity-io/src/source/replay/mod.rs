@@ -7,7 +7,8 @@
 //! ```
 //!
 //! A file `{topic}.ndjson` holds one value a line; in any file, a line that is a list is `[topic, key, value]`, the value as text,
-//! as a broker has it, or as JSON, with null for a tombstone. Files end in `.ndjson` or `.jsonl`, with `.gz` or `.zst` behind it where they are compressed.
+//! as a broker has it, or as JSON, with null for a tombstone. Files end in `.ndjson` or `.jsonl`, with `.gz` or `.zst` behind it
+//! where they are compressed.
 //!
 //! Every file is read in line order. Its clock is the running maximum of its rows' times
 //! ([`RecordedClock`](crate::decode::RecordedClock)), or what its decoder says; a row without a time takes the clock as it

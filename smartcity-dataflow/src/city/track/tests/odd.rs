@@ -126,19 +126,40 @@ fn any_speed_that_the_track_contradicts_again_and_again_is_distrusted() {
 }
 
 #[test]
-fn a_parked_vehicle_whose_position_scatters_by_10_m_stands() {
-    // Sums of three dice, in metres: a standard deviation of 10.
+fn a_parked_vehicle_whose_position_scatters_stands() {
     let mut seed = 7u64;
-    let mut die = || {
+    let mut die = |sides: i64| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (seed >> 33) as i64 % 21 - 10
+        (seed >> 33) as i64 % sides
     };
-    let mut off = || (0..3).map(|_| die()).sum::<i64>();
-    let fixes: Vec<_> = (0..=600).step_by(5).map(|second| comes(fix(second, (100 + off(), off())))).collect();
-    let told = told_in_town(&fixes, 700 * SECOND);
-    let moving = told.iter().filter(|told| matches!(told, Told::Fix(_, row) if row.moving));
-    let in_traffic = told.iter().filter(|told| matches!(told, Told::Sample { sample, .. } if !sample.stands));
-    assert_eq!((moving.count(), in_traffic.count()), (0, 0));
+    // Sums of twelve dice of so many metres have about that as their standard deviation.
+    let mut parked = |scatter: i64, every: usize, speed: Option<i64>| -> Vec<_> {
+        let mut off = || (0..12).map(|_| die(scatter * 1_000)).sum::<i64>() - 6_000 * scatter;
+        let fixes = (0..=600).step_by(every).map(|second| {
+            let parked = fix(second, (100, 0));
+            let place = parked.place.map(|place| place.shifted(off(), off()));
+            let speed = speed.map(|fastest| kmh(second % (fastest + 1)));
+            comes(Reading { place, ..parked.with(Fix { speed, ..parked.body }) })
+        });
+        fixes.collect()
+    };
+    for (scatter, every) in [3, 8, 10].into_iter().flat_map(|scatter| [1, 5, 30].map(|every| (scatter, every))) {
+        for speed in [None, Some(0), Some(4)] {
+            let fixes = parked(scatter, every, speed);
+            // After a minute, three and ten.
+            for (minutes, stands) in [(1, false), (3, true), (10, true)] {
+                let known = &fixes[..=minutes * 60 / every];
+                let told = told_in_town(known, 700 * SECOND);
+                let moves = |told: &&Told| match told {
+                    Told::Fix(_, row) => row.moving,
+                    Told::Sample { sample, .. } => sample.moved || stands && !sample.stands,
+                    _ => false,
+                };
+                let moving = told.iter().filter(moves).count();
+                assert_eq!(moving, 0, "{scatter} m, every {every} s, at most {speed:?} km/h, {minutes} minutes");
+            }
+        }
+    }
 }
 
 #[test]

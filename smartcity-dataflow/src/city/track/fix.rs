@@ -1,5 +1,7 @@
 //! A fix as the log keeps it, and the rows that follow from it.
 
+use std::cmp::Ordering;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use nonmax::NonMaxU32;
@@ -18,6 +20,15 @@ use super::reports::Verdict;
 
 /// What orders the fixes of a track: event time, then where it was read.
 pub(super) type Key = (Millis, Origin);
+
+/// The index of the first of a track's fixes that does not come before `key`; at once for the newest, as most are.
+pub(super) fn place(fixes: &VecDeque<Kept>, key: &Key) -> usize {
+    match fixes.back().map(|last| last.key().cmp(key)) {
+        None | Some(Ordering::Less) => fixes.len(),
+        Some(Ordering::Equal) => fixes.len() - 1,
+        Some(Ordering::Greater) => fixes.partition_point(|fix| fix.key() < *key),
+    }
+}
 
 /// What hardly ever changes from fix to fix, kept once for all fixes that say the same.
 #[derive(Debug, PartialEq, Eq)]

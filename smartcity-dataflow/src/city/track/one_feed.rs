@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
-use super::fix::{Arrival, Kept, Key, Outcome, Stance};
+use super::fix::{Arrival, Kept, Key, Outcome, Stance, place};
 use super::lattice::Lattice;
 use super::reports::Reports;
 use super::{CONTEXT_MS, LAG, Logged, MAX_GAP_MS, Rules, Told, motion};
@@ -59,7 +59,7 @@ impl Track {
                     return;
                 }
                 let key = fix.key();
-                let at = self.place(&key);
+                let at = place(&self.fixes, &key);
                 if self.fixes.get(at).is_some_and(|known| known.key() == key) {
                     return;
                 }
@@ -74,7 +74,7 @@ impl Track {
             }
             Logged::Withdrawn(mark) if mark.kind == kind => {
                 let key = (mark.time, mark.origin());
-                let at = self.place(&key);
+                let at = place(&self.fixes, &key);
                 if self.fixes.get(at).is_some_and(|known| known.key() == key)
                     && let Some(fix) = self.fixes.remove(at)
                 {
@@ -85,14 +85,6 @@ impl Track {
                 }
             }
             _ => {}
-        }
-    }
-
-    /// The index of the first fix that does not come before `key`.
-    fn place(&self, key: &Key) -> usize {
-        match self.fixes.back() {
-            Some(last) if last.key() >= *key => self.fixes.partition_point(|known| known.key() < *key),
-            _ => self.fixes.len(),
         }
     }
 
@@ -123,7 +115,7 @@ impl Track {
             if newest.is_some_and(|newest| newest <= key) && self.fixes.range(appended..).any(|fix| fix.key() == key) {
                 continue;
             }
-            let at = self.place(&key);
+            let at = place(&self.fixes, &key);
             self.amend_around(at, key.0, vehicle, kind, turn, maps);
         }
         if appended < self.fixes.len() {
@@ -154,7 +146,7 @@ impl Track {
             let fix = &self.fixes[at];
             // What stood before still does, but for a fix that was alone until now.
             let stood = at < first && at + 1 < first && fix.stands();
-            let stood_alone_or_long = at + 1 == first && (motion::stay(&self.fixes, at).is_some());
+            let stood_alone_or_long = at + 1 == first && motion::stay(&self.fixes, at).is_some();
             let stands = stood || stood_alone_or_long || is_in_stay(at) || motion::stands_alone(&self.fixes, at);
             let stance = Stance { stands, is_distrusted: is_distrusted(at, fix.told.as_ref()) };
             let outcome = self.outcome(at, at >= first, stance, &decided, maps);

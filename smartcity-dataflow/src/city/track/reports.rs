@@ -10,7 +10,7 @@
 
 use std::collections::VecDeque;
 
-use super::fix::{Kept, Key};
+use super::fix::{Kept, Key, place};
 use super::motion::STANDING;
 use super::{CONTEXT_MS, MAX_GAP_MS};
 use crate::city::vehicles::{POSITION_ERROR, SURELY_APART, TOO_FAST};
@@ -54,15 +54,13 @@ pub(super) struct Reports {
 }
 
 impl Reports {
-    /// Judges the reports of the fixes that came, or around one that went, ascending: up to each and of those after it whose steps
-    /// may begin before it.
+    /// Judges the reports where fixes came or went: of each that came, and of those after it whose steps may begin before it. The
+    /// keys ascend, and no fix is judged twice.
     pub(super) fn judge(&mut self, fixes: &mut VecDeque<Kept>, touched: &[Key]) {
         let mut judged = 0;
         for key in touched {
             let until = key.0.0 + CONTEXT_MS;
-            let is_newest = fixes.back().is_some_and(|last| last.key() == *key);
-            let place = if is_newest { fixes.len() - 1 } else { fixes.partition_point(|fix| fix.key() < *key) };
-            let mut at = place.max(judged);
+            let mut at = place(fixes, key).max(judged);
             while at < fixes.len() && fixes[at].time.0 <= until {
                 let verdict = verdict(fixes, at);
                 fixes[at].verdict = verdict;

@@ -150,6 +150,8 @@ fn a_parked_vehicle_whose_position_scatters_stands() {
             for (minutes, stands) in [(1, false), (3, true), (10, true)] {
                 let known = &fixes[..=minutes * 60 / every];
                 let told = told_in_town(known, 700 * SECOND);
+                let fixes_told = told.iter().filter(|told| matches!(told, Told::Fix(..))).count();
+                assert_eq!(fixes_told, known.len());
                 let moves = |told: &&Told| match told {
                     Told::Fix(_, row) => row.moving,
                     Told::Sample { sample, .. } => sample.moved || stands && !sample.stands,
